@@ -1,0 +1,266 @@
+"""The SIP data plane: Rust threads that move packets, and the values that cross the boundary to Python.
+
+Nothing crosses per message. Policy goes down as whole tables and small deltas; what happened comes up as batches of events
+from a bounded queue. No call here blocks on the network; long ones release the GIL.
+
+Addresses are ``"192.0.2.1:5060"`` or ``"[2001:db8::1]:5060"``. Times are Unix milliseconds (``*_unix_ms``) or seconds
+(``*_s``). Numbers are E.164 digits without ``+``. A *slot* is the small integer by which Python names a line or a rule to
+the engine; a slot is never used again for another thing while the process lives.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NotRequired, TypedDict, final
+
+VERSION: str
+BUILD: dict[str, str]
+"""``version``, ``profile`` (debug/release), ``rustc``."""
+
+class EngineError(Exception):
+    """Base of what the engine raises; the state before the call still holds."""
+
+class SettingsError(EngineError):
+    """A setting cannot be used: ``args == (where, what, remedy)``, e.g. ``("listen[0]", "address in use", "...")``."""
+
+class DeltaError(EngineError):
+    """A delta names a slot, number or profile that cannot be right: ``args == (where, what)``. Nothing was applied."""
+
+Health = Literal["up", "suspect", "down", "unknown"]
+Wish = Literal["enabled", "drained", "forced_down", "drill"]
+
+class ProfileSettings(TypedDict):
+    """How the lines of a product are judged. All times in seconds."""
+
+    name: str
+    interval_s: float  # between OPTIONS while all is well
+    fast_interval_s: float  # between OPTIONS while in doubt, and while down
+    timeout_s: float  # one OPTIONS without an answer; its own, not the transaction's 32 s
+    fall: int  # consecutive faults until down
+    rise: int  # consecutive good answers until up
+    hold_s: float  # shortest stay in down
+    judge_options: bool  # False: registration and calls only
+    judge_registration: bool  # True: no binding means down
+    answer_timer_s: float  # INVITE: silence until this call is diverted
+    trying_timer_s: float  # INVITE: 100 and nothing more
+    ring_timer_s: float  # INVITE: ringing (Timer C, at least 180)
+    suspect_timer_s: float  # INVITE to a suspect line: silence until this call is diverted
+    fault_codes: list[int]  # final answers before any 18x that count as a fault, e.g. [408, 503]
+    alive_codes: list[int]  # OPTIONS answers that do NOT count as alive are: 408, 503 and none; listed codes override
+    from_uri: str  # From of the probe
+
+class InterconnectSettings(TypedDict):
+    """What one core network sends and what it wants back."""
+
+    name: str
+    country_code: str  # "49": what a national number is completed with
+    national_prefix: str  # "0"
+    international_prefix: str  # "00"
+    porting_prefixes: list[str]  # "D" plus hex digits that the core puts before a ported number, e.g. ["D123"]
+    domain: str  # host part of Contact, Diversion and History-Info URIs ("" = the address the request came to)
+    number_format: Literal["+e164", "00e164", "national"]
+    uri_scheme: Literal["sip", "tel"]
+    diversion: bool  # add a Diversion header field (RFC 5806)
+    history_info: Literal["if_offered", "always", "never"]  # RFC 7044
+    reason_sip: bool  # add a SIP reason beside Q.850
+    unknown_number_status: int  # 404 as a rule
+    redirect_only: bool  # a healthy line is answered with 302 to its contact as well
+
+class CorePeerSettings(TypedDict):
+    """Who may send INVITEs."""
+
+    name: str
+    network: str  # "192.0.2.0/24", "192.0.2.7/32", "2001:db8::/64"
+    port: int  # 0 = any source port
+    interconnect: str
+
+class RegistrarSettings(TypedDict):
+    realm: str
+    open: bool  # True: REGISTER without digest, for laboratories only
+    min_expires_s: int
+    default_expires_s: int
+    max_expires_s: int
+    max_contacts: int
+    nonce_life_s: int
+    store_wait_s: float  # how long a 200 waits for `stored`; then it is sent all the same, and counted
+    restart_grace_s: float  # bindings that ran out while we were down live this long after `restore_bindings`
+
+class EngineSettings(TypedDict):
+    listen: list[str]
+    workers: int
+    domains: list[str]  # host parts that are ours besides the listen addresses
+    server_header: str  # "" = none
+    core_peers: list[CorePeerSettings]
+    interconnects: list[InterconnectSettings]
+    profiles: list[ProfileSettings]
+    registrar: RegistrarSettings
+    event_queue: int  # events kept for Python before the oldest are dropped and counted
+    call_records: int  # calls per worker that `calls` can find again
+    secret: bytes  # 32 bytes; signs nonces, tags and Record-Route tokens; same on all nodes
+
+class LineSpec(TypedDict):
+    slot: int
+    line_id: str  # name in the store, unique
+    order_id: str
+    site_id: str
+    product: str
+    profile: str
+    kind: Literal["registered", "static"]
+    users: list[str]  # user parts of the AoR(s) that REGISTER may name, without domain; [] for static
+    credentials: list[tuple[str, str, str]]  # (username, "MD5" | "SHA-256", HA1 in hex) for RegistrarSettings.realm
+    peers: list[tuple[str, int]]  # (address, priority), lowest priority number first; [] for registered
+    request_uri: Literal["contact", "number"]  # what the line wants in the Request-URI of a call
+    wish: Wish
+
+class TargetSpec(TypedDict):
+    digits: str  # the number, or the base when keep_after is set
+    keep_after: int | None  # append the called number's digits after this many (a block that keeps the extension)
+
+class RuleSpec(TypedDict):
+    slot: int
+    rule_id: str  # name in the store
+    label: str  # for people: "number +49 30 23125 010", "block +49 30 23125 0…", "order A-1"
+    armed: bool
+    targets: list[TargetSpec]  # in order, 1…10
+
+NOT_LIVE: int
+"""Number flag: the order is not yet (or no longer) live; calls get the interconnect's `unknown_number_status`."""
+
+class Delta(TypedDict, total=False):
+    """Upserts and removals; within one delta removals come first, then lines and rules, then numbers."""
+
+    lines: list[LineSpec]
+    lines_removed: list[int]
+    rules: list[RuleSpec]
+    rules_removed: list[int]
+    exact: list[tuple[str, int, int, int]]  # (digits, line slot, rule slot or -1, flags)
+    exact_removed: list[str]
+    prefixes: list[tuple[str, int, int, int, int, int]]  # (digits, min_len, max_len, line slot, rule slot or -1, flags)
+    prefixes_removed: list[str]
+
+class TraceStep(TypedDict):
+    step: str  # "number", "match", "line", "health", "rule", "decision"
+    text: str  # one English sentence
+
+class Explanation(TypedDict):
+    number: str | None  # canonical digits, None when the input is no number
+    decision: Literal["proxy", "redirect", "not_found", "unavailable", "bad_number"]
+    status: int  # what the caller gets from us: 302, 404, 480, 484; 0 when proxied
+    line: int | None
+    rule: int | None
+    health: Health | None
+    targets: list[str]  # Contact URIs in order, as the interconnect wants them
+    next_hops: list[str]  # addresses that would be tried, in order
+    trace: list[TraceStep]
+
+@final
+class RouteTable:
+    """Lines, rules and numbers. Cheap to share; the engine and the simulator read the same object."""
+
+    def __init__(self) -> None: ...
+    def apply(self, delta: Delta) -> None:
+        """Apply a delta whole or not at all (`DeltaError`). A million numbers take about a second: page them."""
+    def counts(self) -> dict[str, int]:
+        """``lines``, ``rules``, ``exact``, ``prefixes``, ``bytes``."""
+    def explain(self, number: str, interconnect: InterconnectSettings, health: Health) -> Explanation:
+        """What a call to ``number`` would get if its line were in ``health``. No engine needed."""
+
+BindingRow = tuple[int, str, str, int, str, int, int, str, str]
+"""(line slot, contact URI, received address, expires_unix_ms, Call-ID, CSeq, q·1000, User-Agent, user of the AoR)."""
+
+class VerdictRow(TypedDict):
+    line: int
+    health: Health
+    since_unix_ms: int
+    cause: str  # slug: "options_timeout", "options_code", "not_registered", "expired", "call_failed", "icmp", "wish", "start"
+    evidence: str  # one line for people: "3 OPTIONS without answer, last 10:02:31"
+
+class BindingEvent(TypedDict):
+    kind: Literal["binding"]
+    seq: int
+    at_unix_ms: int
+    change: Literal["added", "refreshed", "removed", "expired"]
+    binding: BindingRow
+
+class VerdictEvent(TypedDict):
+    kind: Literal["verdict"]
+    seq: int
+    at_unix_ms: int
+    previous: Health
+    verdict: VerdictRow
+
+class LostEvent(TypedDict):
+    kind: Literal["lost"]
+    seq: int
+    at_unix_ms: int
+    count: int  # events dropped since the last batch: read `bindings` and `verdicts` again
+
+Event = BindingEvent | VerdictEvent | LostEvent
+
+class TargetState(TypedDict):
+    address: str
+    health: Health
+    rtt_ms: float | None  # last OPTIONS round trip
+    last_seen_unix_ms: int | None
+
+class LineState(TypedDict):
+    line: int
+    line_id: str
+    wish: Wish
+    health: Health
+    effective: Health  # after the wish
+    diverting: bool
+    since_unix_ms: int
+    cause: str
+    evidence: str
+    bindings: int
+    targets: list[TargetState]
+
+class CallRecord(TypedDict):
+    call_id: str
+    at_unix_ms: int
+    number: str  # masked: last three digits are dots
+    line: int | None
+    rule: int | None
+    decision: str
+    steps: list[tuple[int, str]]  # (milliseconds since `at`, "→ INVITE 192.0.2.7:5060", "← 180", "302 to caller", …)
+
+@final
+class Engine:
+    """Worker threads with their sockets. Created bound but silent; `start` lets packets in."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        """Bind the sockets. Raises `SettingsError`; nothing is left bound then."""
+    def start(self) -> None: ...
+    def addresses(self) -> list[str]:
+        """The bound addresses, with real ports where 0 was asked for."""
+    def reconfigure(self, settings: EngineSettings) -> None:
+        """Peers, interconnects, profiles, registrar and server header change at once; `listen`, `workers`, `secret` must be equal
+        to the running ones (`SettingsError`). All or nothing."""
+    def replace(self, table: RouteTable) -> None:
+        """Route by ``table`` from now on. Lines that it lacks lose their bindings; the others keep them."""
+    def apply(self, delta: Delta) -> None:
+        """Apply to the current table; the next packet sees it. All or nothing (`DeltaError`)."""
+    def counts(self) -> dict[str, int]: ...
+    def restore_bindings(self, rows: Sequence[BindingRow]) -> int:
+        """Take bindings from the store at start, before `start`. Newer ones in memory win. Returns how many were taken."""
+    def restore_verdicts(self, rows: Sequence[VerdictRow]) -> int: ...
+    def event_fd(self) -> int:
+        """An eventfd that becomes readable when events wait; `events` resets it."""
+    def events(self, limit: int = 1000) -> list[Event]: ...
+    def stored(self, seq: int) -> None:
+        """All binding events up to ``seq`` are on disk: the 200s that wait for them go out."""
+    def bindings(self, offset: int, limit: int) -> list[BindingRow]: ...
+    def verdicts(self, offset: int, limit: int) -> list[VerdictRow]: ...
+    def line_states(self, offset: int, limit: int) -> list[LineState]: ...
+    def explain(self, number: str, interconnect: str) -> Explanation: ...
+    def calls(self, call_id: str) -> list[CallRecord]: ...
+    def counters(self) -> dict[str, int]:
+        """Monotonic counters and gauges, summed over workers; names are ``snake_case`` and stable."""
+    def histograms(self) -> dict[str, tuple[list[float], list[int], float]]:
+        """name → (upper bounds in seconds, counts per bucket plus overflow, sum in seconds)."""
+    def worker_counters(self) -> list[dict[str, int]]:
+        """Per worker: ``received``, ``handed_over``, ``transactions``, …"""
+    def drain(self) -> None:
+        """Answer OPTIONS and new INVITEs with 503, finish what is running."""
+    def drained(self) -> bool: ...
+    def stop(self) -> None:
+        """Stop the threads and close the sockets. Idempotent."""
