@@ -1,0 +1,76 @@
+"""Every key name in the store, in one place.
+
+``{r}`` and ``{b00}`` … ``{b63}`` are hash tags: rules live on one slot of a cluster, live state is spread over 64.
+A *generation* is one whole set of entities; ``{r}:gen`` names the valid one, and an import builds the next beside it.
+See docs/store.md for the shapes of the values.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from zlib import crc32
+
+from routing.model import KINDS
+
+SCHEMA: Final = "1"
+SHARDS: Final = 64
+RECENT_KEPT: Final = 4096
+"""Tokens of recent writes kept, so that a repeated write is recognised (rules_store/lua/write.lua)."""
+FIRST_GENERATION: Final = "1"
+
+META: Final = "{r}:meta"  # HASH: schema
+EPOCH: Final = "{r}:epoch"  # STRING: changes when the history is no longer continuous
+SEQ: Final = "{r}:seq"  # STRING: number of the last change
+GENERATION: Final = "{r}:gen"  # STRING: the valid generation
+CHANGES: Final = "{r}:changes"  # STREAM, ids "<seq>-0"
+RECENT: Final = "{r}:recent"  # ZSET: token of a write → its first sequence number
+TOUCH: Final = "{r}:touch"  # STRING: written when a repeated write is recognised, so that WAIT has something to wait for
+IMPORT: Final = "{r}:import"  # HASH: the import under way: token, gen, from, alive_unix_ms
+
+
+def entities(generation: str, kind: str) -> str:
+    """HASH: id → record."""
+    return f"{{r}}:{generation}:{kind}"
+
+
+def index(generation: str, kind: str) -> str:
+    """ZSET, all scores 0: ids in lexical order, for reading by pages."""
+    return f"{{r}}:{generation}:{kind}:ids"
+
+
+def claims(generation: str) -> str:
+    """HASH: number or block range → "kind:id" that holds it."""
+    return f"{{r}}:{generation}:by_number"
+
+
+def generation_keys(generation: str) -> list[str]:
+    """All keys of a generation, in the order the scripts know: claims, then hash and index of each kind."""
+    keys = [claims(generation)]
+    for kind in KINDS:
+        keys += [entities(generation, kind), index(generation, kind)]
+    return keys
+
+
+def shard(line_id: str) -> int:
+    """The shard of a line's live state; stable over processes and releases."""
+    return crc32(line_id.encode()) % SHARDS
+
+
+def bindings(number: int) -> str:
+    """HASH: line, user and contact → binding."""
+    return f"{{b{number:02}}}:bindings"
+
+
+def expiries(number: int) -> str:
+    """ZSET: field of the bindings' HASH → expires_unix_ms."""
+    return f"{{b{number:02}}}:expiries"
+
+
+def verdicts(number: int) -> str:
+    """HASH: line id → verdict."""
+    return f"{{b{number:02}}}:verdicts"
+
+
+def live_stream(number: int) -> str:
+    """STREAM, bounded: what changed in this shard."""
+    return f"{{b{number:02}}}:live"

@@ -1,0 +1,117 @@
+"""The values that callers exchange with the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Generic, Literal, TypedDict, TypeVar
+
+from routing.model import Entity
+
+E_co = TypeVar("E_co", bound=Entity, covariant=True)
+
+ABSENT: Final = "absent"
+"""Expectation of a write: nothing is stored under this id."""
+ANY: Final = "any"
+"""Expectation of a write: whatever is stored is replaced."""
+
+Expect = int | Literal["absent", "any"]
+"""What a write expects to find: a version, `ABSENT` or `ANY`."""
+
+Health = Literal["up", "suspect", "down", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[E_co]):
+    """An entity as it is stored.
+
+    ``version`` is the sequence number of the write that made it. It is never used twice, not even after a deletion, so
+    an old version can never match a new entity by accident.
+    """
+
+    entity: E_co
+    version: int
+
+    @property
+    def seq(self) -> int:
+        """The store's sequence number of the write that made this version."""
+        return self.version
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write ``entity`` if the stored version is as expected."""
+
+    entity: Entity
+    expect: Expect = ANY
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove an entity if the stored version is as expected. `ANY` is content with nothing there."""
+
+    kind: str
+    id: str
+    expect: Expect = ANY
+
+
+Write = Put | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that became different; ``entity`` is ``None`` when it was removed."""
+
+    kind: str
+    id: str
+    version: int
+    entity: Entity | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Changes in order, as a `rules_store.follower.Follower` yields them.
+
+    ``complete`` is False for the pages of a full read: hold them back until a batch says True. The state after a
+    complete batch is the store's state at ``sequence`` of ``epoch``.
+    ``resync``: this batch belongs to a full read (the first, or one after a jump), not to the stream.
+    """
+
+    changes: tuple[Change, ...]
+    sequence: int
+    epoch: str
+    complete: bool = True
+    resync: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BindingRow:
+    """A registered contact, as in ``sipproxy/_engine.pyi`` but named by line id instead of slot."""
+
+    line_id: str
+    contact: str
+    received: str
+    expires_unix_ms: int
+    call_id: str
+    cseq: int
+    q_milli: int
+    user_agent: str
+    user: str
+
+
+class VerdictRow(TypedDict):
+    """What is held about a line's health, as in ``sipproxy/_engine.pyi`` but named by line id instead of slot."""
+
+    line_id: str
+    health: Health
+    since_unix_ms: int
+    cause: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """Something in the store that does not parse. It was skipped; what was known before still holds."""
+
+    where: str
+    why: str
+    sample: str = field(default="", repr=False)
