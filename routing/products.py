@@ -1,0 +1,88 @@
+"""The products with diversion included, and what each means for its lines: one table, easy to correct."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+LineKind = Literal["registered", "static"]
+NumberKind = Literal["number", "block"]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What an order of this product has, unless its line says otherwise."""
+
+    name: str
+    stands_at_customer: str
+    line_kinds: tuple[LineKind, ...]
+    """What a line may be; the first is the default."""
+    profiles: Mapping[LineKind, str]
+    """How a line is judged (`routing.profiles`), by its kind."""
+    request_uri: Literal["contact", "number"]
+    """What the line wants in the Request-URI of a call: its own contact (RFC 3261 §16.6) or the called number."""
+    numbers: tuple[NumberKind, ...]
+    """Which numbers an order may have."""
+    eligible: bool = True
+    """Diversion is included, without being ordered."""
+
+    @property
+    def line_kind(self) -> LineKind:
+        """The kind of a line that does not say."""
+        return self.line_kinds[0]
+
+    def profile(self, kind: LineKind) -> str:
+        """Return the name of the profile for a line of ``kind``."""
+        return self.profiles[kind]
+
+
+_BOTH = ("number", "block")
+_PRODUCTS = (
+    #       name                 at the customer's              line kinds                profiles                     Request-URI  numbers
+    Product("sipAccount 2.0", "SIP phones or access device", ("registered",), {"registered": "phone"}, "contact", ("number",)),
+    Product("sipTrunk 2.0", "IP phone system", ("registered",), {"registered": "registered"}, "number", _BOTH),
+    Product(
+        "sipTrunk 2.0 Pro",
+        "IP phone system, fixed IP, often two sites",
+        ("static", "registered"),
+        {"static": "static", "registered": "registered"},
+        "number",
+        ("block",),
+    ),
+    Product("Jubiläumstarif", "IP phone system", ("registered",), {"registered": "registered"}, "number", _BOTH),
+    Product("office-flat NGN", "access device", ("registered",), {"registered": "access-device"}, "number", _BOTH),
+    Product("voice-direct NGN", "access device", ("registered",), {"registered": "access-device"}, "number", _BOTH),
+    Product(
+        "PMX NGN",
+        "gateway in place of a primary-rate line",
+        ("static", "registered"),
+        {"static": "gateway", "registered": "access-device"},
+        "number",
+        ("block",),
+    ),
+    Product(
+        "PMX NGN Option",
+        "gateway in place of a primary-rate line",
+        ("static", "registered"),
+        {"static": "gateway", "registered": "access-device"},
+        "number",
+        ("block",),
+    ),
+    # A number of its own per extension leads to that extension's line; the block holds them together.
+    Product("centrex Premium", "phones on a hosted system", ("registered",), {"registered": "phone"}, "contact", _BOTH),
+)
+
+PRODUCTS: Mapping[str, Product] = MappingProxyType({product.name: product for product in _PRODUCTS})
+"""Name → product."""
+
+
+def product(name: str) -> Product | None:
+    """Return the product of that name; case and spacing do not matter, names are else taken literally."""
+    return PRODUCTS.get(name) or _FOLDED.get(_fold(name))
+
+
+def _fold(name: str) -> str:
+    return "".join(name.casefold().split())
+
+
+_FOLDED: Mapping[str, Product] = {_fold(item.name): item for item in _PRODUCTS}

@@ -1,0 +1,111 @@
+"""Why a rule, number or document is refused: every fault has a slug, a place, a message with a remedy, and a context.
+
+The catalogue below is the one list of slugs; pages translate by slug and fill in the context.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong."""
+
+    type: str
+    """Slug of `CATALOGUE`."""
+    location: str
+    """Where: ``customers[0].orders[1].blocks[0].base``, ``targets[0]``, or ``""`` for the whole input."""
+    message: str
+    """One or two English sentences: what is wrong and what to do."""
+    context: Mapping[str, str] = field(default_factory=dict)
+    """The values the message was built from."""
+
+    def __str__(self) -> str:
+        """Place and message, as a command prints it."""
+        return f"{self.location}: {self.message}" if self.location else self.message
+
+
+class RuleRejected(Exception):  # noqa: N818 - the name of the outcome, as callers speak of it
+    """Input was refused; nothing was changed. ``faults`` holds all that was found, never nothing."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        """Keep the faults in the order in which they were found."""
+        self.faults: tuple[Fault, ...] = tuple(faults)
+        super().__init__("; ".join(str(fault) for fault in self.faults))
+
+    def at(self, location: str) -> "RuleRejected":
+        """Return the same refusal, placed below ``location``."""
+        return RuleRejected(
+            Fault(f.type, ".".join(filter(None, (location, f.location))), f.message, f.context) for f in self.faults
+        )
+
+
+CATALOGUE: Mapping[str, str] = MappingProxyType(
+    {
+        # numbers: what was typed is not a number
+        "number_empty": "No number is given. Enter a number such as 030 23125000 or +493023125000.",
+        "number_characters": "{text!r} contains {found!r}, which is no part of a number. Use digits, a leading + and separators only.",
+        "number_letters": "{text!r} contains letters. Enter the digits instead.",
+        "number_extension": "{text!r} carries an extension mark ({found}). Write the extension as digits behind the number.",
+        "number_plus": "{text!r} has a + in the wrong place. Use one + at the very start.",
+        "number_local": "{text!r} has no area code. Enter it with area code, such as 030 23125000.",
+        "number_country_twice": "{text!r} has the country code {code} twice. Enter +{code} once, then the number without a leading zero.",
+        "number_zero_after_country": "{text!r} has a zero after the country code. Leave the zero out: {suggestion}.",
+        "number_country_unknown": "{text!r} starts with a country code that does not exist. Check the digits after + or 00.",
+        "number_short": "{text!r} is too short for a number. Enter all digits with area code.",
+        "number_long": "{text!r} is too long for a number: at most {limit} digits. Check for doubled digits.",
+        "number_invalid": "{text!r} is not a number that is in use in its country. Check the digits.",
+        "number_unknown_type": "{text!r} belongs to no known type of number. Use a geographic or mobile number.",
+        # targets: a number, but not one that calls may be sent to
+        "target_emergency": "{number} is an emergency number. Calls cannot be diverted to it; choose a subscriber's number.",
+        "target_short_code": "{number} is a short code or service number ({what}). Choose a subscriber's number.",
+        "target_premium": "{number} is a premium-rate number ({what}). Choose a geographic or mobile number.",
+        "target_shared_cost": "{number} is a shared-cost number ({what}). Choose a geographic or mobile number.",
+        "target_special": "{number} is a special number ({what}). Choose a geographic or mobile number.",
+        "target_satellite": "{number} is a satellite or global network number (+{prefix}). Choose a geographic or mobile number.",
+        "target_international": "{number} is abroad (+{code}). Choose a number in +{home}, or have diversions abroad allowed.",
+        "target_self": "{number} is one of the very numbers that this rule diverts. Choose another number.",
+        "target_same_line": "{number} is delivered on the same line ({line}), which is down when the rule is used. Choose a number elsewhere.",
+        "target_same_site": "{number} is at the same site ({site}), which fails together with the line. Choose a number elsewhere.",
+        "target_loop": "{number} would come back to the start: {path}. Choose a target outside of this circle.",
+        "target_duplicate": "{number} is listed twice. Remove one of the two.",
+        "target_keep_extension": "The extension can be kept only by a rule for a block or a range. Enter a complete number.",
+        "target_keep_length": "{number} with the extensions of this block would be longer than {limit} digits. Choose a shorter base.",
+        # rules and what they refer to
+        "scope_number": "{number} is not one of the numbers of order {order}. Choose one of its numbers.",
+        "scope_block": "Block {block} is not one of the blocks of order {order}. Choose one of its blocks.",
+        "scope_range": "The range {first}-{last} is not inside block {block}. Choose extensions of the block.",
+        "scope_duplicate": "Diversion {other} is for the same numbers. Change or remove that one.",
+        "extension_range": "{first!r}-{last!r} is no range: both ends need the same number of digits, the first not above the last.",
+        "extension_text": "{text!r} is no extension or range. Write 01, 10-99 or XX (any two digits).",
+        "block_overlap": "The block has numbers in common with block {other} ({example}). Change one of the two.",
+        "block_long": "The base with its extensions is longer than {limit} digits. Shorten the base or the extensions.",
+        "number_taken": "{number} is already given to {other}. Remove one of the two.",
+        "order_dates": "The order ends ({until}) before it begins ({start}). Correct one of the dates.",
+        "line_kind": "{problem}. {remedy}",
+        "line_user_taken": "The user name {user!r} is already that of line {other}. Choose another one.",
+        "order_numbers": "The product {product} has no {what}. Use {instead}.",
+        "product_unknown": "{product!r} is not a product. Use one of: {known}.",
+        "profile_unknown": "{profile!r} is not a profile. Use one of: {known}.",
+        # documents
+        "field_missing": "The field is missing. Add {field!r}.",
+        "field_unknown": "{field!r} is not known here. Use one of: {known}.",
+        "field_type": "{found} was found where {wanted} is wanted. Correct the value{hint}.",
+        "field_value": "{text!r} cannot be used: {why}. Correct the value.",
+        "id_duplicate": "The id {id!r} is used twice for a {kind} (also at {other}). Give each its own.",
+        "id_taken": "The {kind} {id!r} belongs to {owner} in the store. Choose another id.",
+        "reference_missing": "There is no {kind} {id!r} here. Add it or correct the name.",
+    }
+)
+"""Slug → English message with its remedy; ``{name}`` are keys of the context."""
+
+
+def fault(type_: str, location: str = "", **context: str) -> Fault:
+    """Build a fault of the catalogue; a missing slug or context key is a `KeyError`, so a bug shows in the tests."""
+    return Fault(type_, location, CATALOGUE[type_].format(**context), context)
+
+
+def reject(type_: str, location: str = "", **context: str) -> RuleRejected:
+    """Build a refusal with a single fault; the caller raises it."""
+    return RuleRejected((fault(type_, location, **context),))
