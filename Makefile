@@ -15,7 +15,7 @@ PYTEST_ARGS ?=
 FUZZ_SECONDS ?= 60
 QUIET := $(if $(VERBOSE),,-q)
 PACKAGES := sipproxy routing registrar_watch rules_store portal
-PYTHON_SOURCES := $(PACKAGES) benchmarks tests tools
+PYTHON_SOURCES := .
 
 # Cargo is often installed for one user and missing from a shell's PATH.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -122,7 +122,7 @@ lint-python: $(STAMPS)/dev $(STAMPS)/engine
 	$(call say,mypy)
 	@$(BIN)/mypy
 	$(call say,import contracts)
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	$(call say,stub against extension)
 	@$(BIN)/python -m mypy.stubtest sipproxy._engine --allowlist tools/stubtest_allowlist.txt --ignore-unused-allowlist
 	$(call say,cited RFC sections)

@@ -9,7 +9,7 @@ the engine; a slot is never used again for another thing while the process lives
 """
 
 from collections.abc import Sequence
-from typing import Literal, NotRequired, TypedDict, final
+from typing import Literal, TypedDict, final
 
 VERSION: str
 BUILD: dict[str, str]
