@@ -2,3 +2,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
+
+pub mod digest;
+pub mod time;
+pub mod transaction;
