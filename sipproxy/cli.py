@@ -1,0 +1,56 @@
+"""The ``sipproxy`` command: one file per sub-command under `sipproxy.commands`, errors as sentences, exit codes.
+
+Exit codes: 0 done, 1 refused or faulty (the message says why), 2 wrong usage, 3 the service is not running.
+"""
+
+import sys
+
+import typer
+
+from sipproxy.commands import call, check_config, demo, divert, explain, load, reload, serve, status
+from sipproxy.commands.output import errors
+from sipproxy.errors import ConfigurationError, ServiceNotRunning, SipproxyError
+
+EXIT_REFUSED = 1
+EXIT_NOT_RUNNING = 3
+
+app = typer.Typer(
+    name="sipproxy",
+    help="SIP routing proxy that diverts the calls of a failed line to the customer's own targets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done · 1 refused or faulty · 2 wrong usage · 3 service not running.",
+)
+app.command("serve")(serve.serve)
+app.command("check-config")(check_config.check_config)
+app.command("reload")(reload.reload)
+app.command("load")(load.load)
+app.command("status")(status.status)
+app.command("explain")(explain.explain)
+app.command("call")(call.call)
+app.add_typer(divert.app, name="divert")
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Run the command line. Errors of ours are printed without a traceback."""
+    try:
+        app()
+    except SipproxyError as error:
+        sys.exit(_report(error))
+
+
+def _report(error: SipproxyError) -> int:
+    faults = getattr(error, "faults", ())
+    if not isinstance(error, ConfigurationError):
+        errors.print(f"[red]error:[/] {error.message}", highlight=False)
+    for fault in faults:
+        errors.print(str(fault), style="red", markup=False, highlight=False)
+    if len(faults) > 1:
+        errors.print(f"{len(faults)} faults; nothing was changed.", highlight=False)
+    if error.remedy:
+        errors.print(f"[green]try:[/] {error.remedy}", highlight=False)
+    return EXIT_NOT_RUNNING if isinstance(error, ServiceNotRunning) else EXIT_REFUSED

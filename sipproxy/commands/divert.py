@@ -1,0 +1,55 @@
+"""``sipproxy divert``: diversions of a number, a block or a whole order."""
+
+from typing import Annotated, Any
+
+import typer
+
+from sipproxy.commands.output import ConfigFile, SocketPath, connect, output
+
+app = typer.Typer(help="Diversions: set targets, arm (switch on), disarm (switch off).", no_args_is_help=True)
+
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="NUMBER|block:ID|order:ID",
+        help="Whose calls: one number (+493023125010, 030 23125010), a block or an order.",
+    ),
+]
+
+
+@app.command("set")
+def set_targets(
+    *,
+    what: What,
+    to: Annotated[
+        list[str],
+        typer.Option(
+            "--to", metavar="TARGET", help="Where calls go; repeat in order. A base followed by … keeps the extension."
+        ),
+    ],
+    disarmed: Annotated[
+        bool, typer.Option("--disarmed", help="Save the targets without switching the diversion on.")
+    ] = False,
+    config: ConfigFile = None,
+    socket: SocketPath = None,
+) -> None:
+    """Set the targets of a diversion and arm it, e.g. sipproxy divert set +493023125010 --to 017139200 10."""
+    _show(connect(config, socket).request("divert", action="set", what=what, to=to, armed=not disarmed))
+
+
+@app.command()
+def arm(what: What, config: ConfigFile = None, socket: SocketPath = None) -> None:
+    """Switch a diversion on: from now on calls are diverted while the line is down."""
+    _show(connect(config, socket).request("divert", action="arm", what=what))
+
+
+@app.command()
+def disarm(what: What, config: ConfigFile = None, socket: SocketPath = None) -> None:
+    """Switch a diversion off; its targets stay saved."""
+    _show(connect(config, socket).request("divert", action="disarm", what=what))
+
+
+def _show(result: dict[str, Any]) -> None:
+    armed = "[green]armed[/]" if result["armed"] else "[yellow]not armed[/]"
+    output.print(f"{result['label']} → {', '.join(result['targets'])}  {armed}  (version {result['version']})")
+    output.print(f"[dim]{result['state']}[/]")

@@ -1,0 +1,35 @@
+"""``sipproxy load``: customers, orders, lines, numbers and diversions from a YAML or JSON file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from sipproxy.commands.output import AsJson, ConfigFile, SocketPath, connect, output, print_json
+from sipproxy.errors import SipproxyError
+
+
+def load(
+    *,
+    file: Annotated[Path, typer.Argument(help="YAML (.yaml, .yml) or JSON (.json) document.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show the difference; write nothing.")] = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    socket: SocketPath = None,
+) -> None:
+    """Load a document into the store. It is checked whole first; faults are listed with their place."""
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{file} cannot be read: {error}"
+        raise SipproxyError(message, "name a YAML or JSON file in UTF-8") from None
+    result = connect(config, socket).request("load", name=str(file), text=text, dry_run=dry_run)
+    if as_json:
+        print_json(result)
+        return
+    table = Table("what", "new", "changed", "unchanged", "removed", box=None, pad_edge=False)
+    for kind, row in result["summary"].items():
+        table.add_row(kind, *(str(row[key]) for key in ("new", "changed", "unchanged", "removed")))
+    output.print(table)
+    output.print("[yellow]dry run:[/] nothing was written" if dry_run else "[green]loaded[/]")

@@ -1,0 +1,203 @@
+"""The configuration file as a model: every key, its type, bounds, default and meaning.
+
+The descriptions are the reference: `sipproxy.config.reference` prints them as the tables in ``docs/configuration.md``,
+and a test holds the two together. `engine_settings` translates it for the engine.
+"""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from sipproxy.config.types import Digits, Endpoint, Host, Name, NetworkOrHost, PortingPrefix, Seconds, SipStatus
+
+
+class Section(BaseModel):
+    """Common to all tables: unknown keys are refused, nothing is coerced, nothing changes later."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Sip(Section):
+    """Where the proxy listens and what it answers for."""
+
+    listen: list[Endpoint] = Field(
+        min_length=1, max_length=16, description="UDP addresses with ports; port 0 lets the system choose (tests)"
+    )
+    workers: int = Field(0, ge=0, le=64, description="packet threads; 0 means one per processor")
+    domains: list[Host] = Field(
+        default_factory=list, max_length=64, description="host parts that are ours besides the listen addresses"
+    )
+    server_header: str = Field(
+        "sipproxy",
+        max_length=64,
+        pattern=r"^[\x20-\x7e]*$",
+        description='text of the Server header field; "" sends none',
+    )
+
+
+class CorePeer(Section):
+    """A system of the carrier's core that may send INVITEs; everybody else gets 403."""
+
+    name: Name = Field(description="name in logs and views")
+    address: NetworkOrHost = Field(description="address, network or host name (resolved at start and at reload)")
+    port: int = Field(0, ge=0, le=65535, description="its source port; 0 accepts any")
+    interconnect: Name = Field(description="name of the [[interconnects]] entry that describes its numbers")
+
+
+class Interconnect(Section):
+    """What one core network sends and what it wants back."""
+
+    name: Name = Field(description="name that core_peers refer to")
+    country_code: str = Field("49", pattern=r"^[1-9][0-9]{0,2}$", description="completes a national number")
+    national_prefix: Digits = Field("0", description="what stands before a national number")
+    international_prefix: Digits = Field("00", description="what stands before an international number")
+    porting_prefixes: list[PortingPrefix] = Field(
+        default_factory=list, max_length=64, description='routing prefixes before a ported number, such as "D123"'
+    )
+    domain: Host | Literal[""] = Field(
+        "", description='host part of the URIs in the 302; "" means the address that the call came to'
+    )
+    number_format: Literal["+e164", "00e164", "national"] = Field(
+        "+e164", description="how numbers are written in the 302"
+    )
+    uri_scheme: Literal["sip", "tel"] = Field("sip", description="scheme of the URIs in the 302")
+    diversion: bool = Field(default=True, description="add a Diversion header field (RFC 5806)")
+    history_info: Literal["if_offered", "always", "never"] = Field(
+        "if_offered", description="add History-Info (RFC 7044)"
+    )
+    reason_sip: bool = Field(default=False, description="add a SIP reason beside the Q.850 one (RFC 6432)")
+    unknown_number_status: SipStatus = Field(404, description="answer for a number that is not ours or not yet live")
+    redirect_only: bool = Field(
+        default=False, description="answer calls to healthy lines with 302 as well, never proxy"
+    )
+
+
+class Profile(Section):
+    """Changes to a product's line profile; what is not set keeps the product's value."""
+
+    interval_s: Seconds | None = Field(None, description="seconds between OPTIONS while all is well")
+    fast_interval_s: Seconds | None = Field(None, description="seconds between OPTIONS while in doubt or down")
+    timeout_s: Seconds | None = Field(None, description="seconds until one OPTIONS counts as unanswered")
+    fall: int | None = Field(None, ge=1, le=20, description="consecutive faults until the line is down")
+    rise: int | None = Field(None, ge=1, le=20, description="consecutive good answers until it is up again")
+    hold_s: float | None = Field(None, ge=0, le=86_400, description="shortest stay in down, in seconds")
+    judge_options: bool | None = Field(None, description="judge by OPTIONS")
+    judge_registration: bool | None = Field(None, description="judge by registration: none means down")
+    answer_timer_s: Seconds | None = Field(None, description="INVITE: seconds of silence until the call is diverted")
+    trying_timer_s: Seconds | None = Field(None, description="INVITE: seconds with 100 only until it is diverted")
+    ring_timer_s: float | None = Field(
+        None, ge=180, le=86_400, description="INVITE: seconds of ringing (RFC 3261 Timer C)"
+    )
+    suspect_timer_s: Seconds | None = Field(None, description="the silence timer while the line is suspect")
+    fault_codes: list[SipStatus] | None = Field(None, description="answers before any 18x that count as a fault")
+    alive_codes: list[SipStatus] | None = Field(
+        None, description="OPTIONS answers that count as alive although they are 408 or 503"
+    )
+    from_uri: str | None = Field(None, pattern=r"^sips?:[^\s<>]+$", description="From of the probe")
+
+
+class Registrar(Section):
+    """How phone systems register."""
+
+    realm: str = Field(
+        "sipproxy",
+        min_length=1,
+        max_length=128,
+        pattern=r'^[^"\\\x00-\x1f]+$',
+        description="digest realm; stored secrets hold for one realm only",
+    )
+    open: bool = Field(default=False, description="REGISTER without digest; for laboratories only")
+    min_expires_s: int = Field(60, ge=1, le=86_400, description="shorter wishes get 423 (RFC 3261 §10.3)")
+    default_expires_s: int = Field(600, ge=1, le=86_400, description="where the phone names no time")
+    max_expires_s: int = Field(3600, ge=1, le=604_800, description="longer wishes are cut")
+    max_contacts: int = Field(10, ge=1, le=100, description="bindings per line")
+    nonce_life_s: int = Field(300, ge=10, le=86_400, description="age from which a nonce is stale")
+    store_wait_s: float = Field(
+        0.1, ge=0, le=5, description="how long a 200 waits until its binding is stored; then it is sent and counted"
+    )
+    restart_grace_s: float = Field(
+        60.0, ge=0, le=3600, description="life of bindings that ran out while the proxy was stopped"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.min_expires_s <= self.default_expires_s <= self.max_expires_s:
+            kind = "remedy"
+            message = "min_expires_s, default_expires_s and max_expires_s are not in rising order"
+            raise PydanticCustomError(kind, message, {"remedy": "make min ≤ default ≤ max"})
+        return self
+
+
+class Store(Section):
+    """Where rules, registrations and verdicts are kept."""
+
+    url: str = Field(
+        "embedded",
+        pattern=r"^(embedded|(redis|rediss|unix)://.+)$",
+        description='"embedded" starts an own Valkey in data_dir; else redis://, rediss:// or unix:// of a server',
+    )
+    durability: Literal["strict", "relaxed"] = Field(
+        "strict", description="strict: saved means on disk; relaxed accepts a server that syncs once a second"
+    )
+    password_file: Path | None = Field(None, strict=False, description="file with the server's password, mode 0600")
+    timeout_s: float = Field(2.0, gt=0, le=60, description="longest wait for one answer of the store")
+
+
+class Metrics(Section):
+    """Prometheus endpoint."""
+
+    enabled: bool = Field(default=True, description="serve metrics")
+    listen: Endpoint = Field("127.0.0.1:9464", description="its own address; loopback unless you say otherwise")
+
+
+class Admin(Section):
+    """Socket through which the commands talk to the running service."""
+
+    socket: Path | None = Field(
+        None, strict=False, description="path of the unix socket, mode 0600; default <data_dir>/admin.sock"
+    )
+
+
+class Limits(Section):
+    """Bounds of memory and time."""
+
+    event_queue: int = Field(
+        65_536, ge=1024, le=4_194_304, description="engine events kept before the oldest are dropped (and read again)"
+    )
+    call_records: int = Field(4096, ge=0, le=1_000_000, description="calls per worker that `sipproxy call` can find")
+    drain_s: float = Field(30.0, ge=0, le=3600, description="how long SIGTERM waits for running transactions")
+    event_loop_warn_s: float = Field(1.0, gt=0, le=60, description="log when the control plane was stuck for longer")
+
+
+class Log(Section):
+    """What is written to standard error."""
+
+    format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else json")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe level that is written"
+    )
+
+
+class Configuration(Section):
+    """The whole file. Relative paths are relative to its folder."""
+
+    data_dir: Path = Field(
+        strict=False, description="folder of the embedded store, the engine's secret and the admin socket"
+    )
+    sip: Sip
+    core_peers: list[CorePeer] = Field(min_length=1, max_length=256)
+    interconnects: list[Interconnect] = Field(min_length=1, max_length=64)
+    profiles: dict[str, Profile] = Field(default_factory=dict)
+    registrar: Registrar = Field(default_factory=Registrar)
+    store: Store = Field(default_factory=Store)
+    metrics: Metrics = Field(default_factory=Metrics)
+    admin: Admin = Field(default_factory=Admin)
+    limits: Limits = Field(default_factory=Limits)
+    log: Log = Field(default_factory=Log)
+
+    @property
+    def admin_socket(self) -> Path:
+        """Path of the admin socket, with the default filled in."""
+        return self.admin.socket or self.data_dir / "admin.sock"
