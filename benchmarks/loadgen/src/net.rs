@@ -1,0 +1,249 @@
+//! UDP in batches: `recvmmsg`, `sendmmsg`, a pinned thread and its CPU time. The only module with `unsafe`.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::mem::{size_of, zeroed};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Messages per system call.
+pub(crate) const BATCH: usize = 64;
+/// Longest datagram read; SIP over UDP beyond this would be fragmented anyway.
+const DATAGRAM: usize = 4096;
+/// Asked for on both directions; the kernel caps it at `rmem_max` and `wmem_max`.
+static BUFFER: libc::c_int = 4 << 20;
+
+/// A socket address as the kernel wrote it.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer {
+    storage: libc::sockaddr_storage,
+    len: libc::socklen_t,
+}
+
+impl Peer {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        // SAFETY: all-zero is a valid sockaddr_storage, and it is large and aligned enough for both families.
+        unsafe {
+            let mut storage: libc::sockaddr_storage = zeroed();
+            let len = match address {
+                SocketAddr::V4(v4) => {
+                    let place = (&raw mut storage).cast::<libc::sockaddr_in>();
+                    (*place).sin_family = libc::AF_INET as libc::sa_family_t;
+                    (*place).sin_port = v4.port().to_be();
+                    (*place).sin_addr.s_addr = u32::from_ne_bytes(v4.ip().octets());
+                    size_of::<libc::sockaddr_in>()
+                }
+                SocketAddr::V6(v6) => {
+                    let place = (&raw mut storage).cast::<libc::sockaddr_in6>();
+                    (*place).sin6_family = libc::AF_INET6 as libc::sa_family_t;
+                    (*place).sin6_port = v6.port().to_be();
+                    (*place).sin6_addr.s6_addr = v6.ip().octets();
+                    size_of::<libc::sockaddr_in6>()
+                }
+            };
+            Self { storage, len: len as libc::socklen_t }
+        }
+    }
+}
+
+/// Open a socket; `remote` connects it.
+pub(crate) fn open(local: SocketAddr, remote: Option<SocketAddr>) -> Result<UdpSocket, String> {
+    let socket = UdpSocket::bind(local).map_err(|error| format!("bind {local}: {error}"))?;
+    for option in [libc::SO_RCVBUF, libc::SO_SNDBUF] {
+        // SAFETY: the value is an int that outlives the call, and its size is given.
+        unsafe {
+            let value = (&raw const BUFFER).cast();
+            libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, value, size_of::<libc::c_int>() as libc::socklen_t);
+        }
+    }
+    if let Some(remote) = remote {
+        socket.connect(remote).map_err(|error| format!("connect {remote}: {error}"))?;
+    }
+    Ok(socket)
+}
+
+/// Received datagrams of one call.
+pub(crate) struct Inbox {
+    buffers: Vec<[u8; DATAGRAM]>,
+    peers: Vec<Peer>,
+    lengths: [usize; BATCH],
+    headers: Vec<libc::mmsghdr>,
+    vectors: Vec<libc::iovec>,
+}
+
+impl Inbox {
+    pub(crate) fn new() -> Self {
+        // SAFETY: all-zero (null pointers, zero lengths) is a valid value of these plain C structures.
+        unsafe {
+            Self {
+                buffers: vec![[0; DATAGRAM]; BATCH],
+                peers: vec![Peer { storage: zeroed(), len: 0 }; BATCH],
+                lengths: [0; BATCH],
+                headers: vec![zeroed(); BATCH],
+                vectors: vec![zeroed(); BATCH],
+            }
+        }
+    }
+
+    /// Take what waits. `block`: sleep until something comes, at most the socket's read time-out.
+    pub(crate) fn receive(&mut self, socket: &UdpSocket, block: bool) -> io::Result<usize> {
+        for (index, header) in self.headers.iter_mut().enumerate() {
+            let vector = &mut self.vectors[index];
+            vector.iov_base = self.buffers[index].as_mut_ptr().cast();
+            vector.iov_len = DATAGRAM;
+            header.msg_hdr.msg_iov = vector;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_name = (&raw mut self.peers[index].storage).cast();
+            header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+        }
+        let flags = if block { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
+        // SAFETY: every header points to a buffer and a name of this struct, with their true sizes; both outlive the call.
+        let got = unsafe {
+            libc::recvmmsg(socket.as_raw_fd(), self.headers.as_mut_ptr(), BATCH as u32, flags, std::ptr::null_mut())
+        };
+        if got < 0 {
+            let error = io::Error::last_os_error();
+            return match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::TimedOut => Ok(0),
+                _ => Err(error),
+            };
+        }
+        let got = got.unsigned_abs() as usize;
+        for index in 0..got {
+            self.lengths[index] = (self.headers[index].msg_len as usize).min(DATAGRAM);
+            self.peers[index].len = self.headers[index].msg_hdr.msg_namelen;
+        }
+        Ok(got)
+    }
+
+    pub(crate) fn datagram(&self, index: usize) -> (&[u8], Peer) {
+        (&self.buffers[index][..self.lengths[index]], self.peers[index])
+    }
+}
+
+/// Datagrams to be sent; full batches go out by themselves.
+pub(crate) struct Outbox {
+    buffers: Vec<Vec<u8>>,
+    peers: Vec<Option<Peer>>,
+    used: usize,
+    pub(crate) sent: u64,
+    pub(crate) refused: u64,
+    headers: Vec<libc::mmsghdr>,
+    vectors: Vec<libc::iovec>,
+}
+
+impl Outbox {
+    pub(crate) fn new() -> Self {
+        // SAFETY: as in `Inbox::new`.
+        unsafe {
+            Self {
+                buffers: (0..BATCH).map(|_| Vec::with_capacity(DATAGRAM)).collect(),
+                peers: vec![None; BATCH],
+                used: 0,
+                sent: 0,
+                refused: 0,
+                headers: vec![zeroed(); BATCH],
+                vectors: vec![zeroed(); BATCH],
+            }
+        }
+    }
+
+    /// An empty buffer that will be sent to `to`, or to the connected peer.
+    pub(crate) fn next(&mut self, socket: &UdpSocket, to: Option<Peer>) -> &mut Vec<u8> {
+        if self.used == BATCH {
+            self.flush(socket);
+        }
+        let index = self.used;
+        self.used += 1;
+        self.peers[index] = to;
+        self.buffers[index].clear();
+        &mut self.buffers[index]
+    }
+
+    /// Take back the buffer of the last `next`.
+    pub(crate) fn cancel(&mut self) {
+        self.used -= 1;
+    }
+
+    /// Send all. What the kernel refuses (ICMP error of an earlier packet, no buffer) is counted and dropped, as UDP may.
+    pub(crate) fn flush(&mut self, socket: &UdpSocket) {
+        for index in 0..self.used {
+            let vector = &mut self.vectors[index];
+            vector.iov_base = self.buffers[index].as_mut_ptr().cast();
+            vector.iov_len = self.buffers[index].len();
+            let header = &mut self.headers[index].msg_hdr;
+            header.msg_iov = vector;
+            header.msg_iovlen = 1;
+            match &mut self.peers[index] {
+                Some(peer) => {
+                    header.msg_name = (&raw mut peer.storage).cast();
+                    header.msg_namelen = peer.len;
+                }
+                None => {
+                    header.msg_name = std::ptr::null_mut();
+                    header.msg_namelen = 0;
+                }
+            }
+        }
+        let mut done = 0;
+        while done < self.used {
+            // SAFETY: headers[done..used] were filled above and point into vectors of this struct.
+            let went = unsafe {
+                libc::sendmmsg(socket.as_raw_fd(), self.headers.as_mut_ptr().add(done), (self.used - done) as u32, 0)
+            };
+            if went > 0 {
+                done += went.unsigned_abs() as usize;
+                self.sent += u64::from(went.unsigned_abs());
+            } else if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+                self.refused += 1;
+                done += 1;
+            }
+        }
+        self.used = 0;
+    }
+}
+
+/// Keep this thread on one core.
+pub(crate) fn pin(core: usize) -> Result<(), String> {
+    // SAFETY: an all-zero cpu_set_t is empty and valid; CPU_SET checks nothing but `core` is below its size here.
+    let failed = core >= libc::CPU_SETSIZE as usize
+        || unsafe {
+            let mut set: libc::cpu_set_t = zeroed();
+            libc::CPU_SET(core, &mut set);
+            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) != 0
+        };
+    if failed { Err(format!("--core {core}: {}", io::Error::last_os_error())) } else { Ok(()) }
+}
+
+/// User and system CPU seconds of this process.
+pub(crate) fn cpu_seconds() -> (f64, f64) {
+    // SAFETY: getrusage fills the structure that it is given.
+    let usage = unsafe {
+        let mut usage: libc::rusage = zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        usage
+    };
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    (seconds(usage.ru_utime), seconds(usage.ru_stime))
+}
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn stop(_signal: libc::c_int) {
+    STOP.store(true, Ordering::Relaxed);
+}
+
+/// End at SIGINT and SIGTERM by `stopped`.
+pub(crate) fn catch_signals() {
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        // SAFETY: the handler only stores to an atomic, which is async-signal-safe.
+        unsafe {
+            libc::signal(signal, stop as *const () as libc::sighandler_t);
+        }
+    }
+}
+
+pub(crate) fn stopped() -> bool {
+    STOP.load(Ordering::Relaxed)
+}

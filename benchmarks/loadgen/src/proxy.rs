@@ -1,0 +1,1 @@
+pub(crate) fn run(_args: crate::args::Args) -> Result<bool, String> { Err("later".into()) }
