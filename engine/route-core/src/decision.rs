@@ -1,0 +1,412 @@
+//! What a call gets: one pure function of number, table and health.
+//!
+//! | effective state of the line | rule | decision |
+//! |---|---|---|
+//! | up | | proxy; an armed rule rescues this very call if it fails |
+//! | suspect, unknown | | the same with the short answer timer |
+//! | down | armed, with a usable target | redirect |
+//! | down by calls, a trial is due | armed | proxy with the short answer timer, rescued by the rule |
+//! | down | else | proxy as a last try, without rescue |
+//! | not registered | else | unavailable: there is no address to try |
+//! | wish `drained` | | as down |
+//! | wish `forced_down` | | as down, but never tried |
+//! | wish `drill` | armed, with a usable target | redirect |
+//! | wish `drill` | else | as if it were enabled: nobody who armed nothing may notice a drill |
+//! | number unknown, not live, or its line is gone | | not found |
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use crate::digits::Digits;
+use crate::table::{Line, LineSlot, Match, MatchedBy, NOT_LIVE, RouteTable, Rule, RuleSlot};
+use crate::trace::{Step, Trace};
+use crate::verdict::{Cause, Health, Wish, effective};
+
+/// A line as routing sees it at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineView {
+    /// What the evidence says.
+    pub health: Health,
+    /// What brought that about.
+    pub cause: Cause,
+    /// What the operator wants.
+    pub wish: Wish,
+    /// Whether there is an address to send a call to: a binding or a static peer.
+    pub bound: bool,
+    /// Whether this call may be tried although calls took the line down ([`crate::TargetHealth::trial_due`]).
+    pub trial: bool,
+}
+
+impl LineView {
+    /// A line nothing is known of.
+    pub const UNKNOWN: Self = Self {
+        health: Health::Unknown,
+        cause: Cause::Start,
+        wish: Wish::Enabled,
+        bound: true,
+        trial: false,
+    };
+}
+
+/// What the interconnect wants that changes a decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InterconnectFlags {
+    /// A healthy line is answered with 302 to its contact as well.
+    pub redirect_only: bool,
+}
+
+/// How long the line may be silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerTimer {
+    /// `answer_timer` of the profile.
+    Normal,
+    /// `suspect_timer` of the profile.
+    Suspect,
+}
+
+/// Why there is nowhere to send a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotFound {
+    /// No entry matches.
+    UnknownNumber,
+    /// The order is not yet, or no longer, live.
+    NotLive,
+    /// The entry's line was taken out.
+    NoLine,
+}
+
+/// What a call gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// 404, or as the interconnect is set.
+    NotFound {
+        /// Why.
+        reason: NotFound,
+    },
+    /// Send it to the line.
+    Proxy {
+        /// The line.
+        line: LineSlot,
+        /// How long it may be silent.
+        timer: AnswerTimer,
+        /// The armed rule by which to divert this very call if it fails.
+        rescue: Option<RuleSlot>,
+        /// The line is down and nothing is armed: if this fails too, 480 with Reason.
+        last_try: bool,
+        /// The line is down by calls and this is how it may come back; tell [`crate::TargetHealth::handle_trial_sent`].
+        trial: bool,
+        /// Answer 302 to the line's contact instead of proxying.
+        by_redirect: bool,
+    },
+    /// 302 to the targets of the rule ([`usable_targets`]).
+    Redirect {
+        /// The line that is out.
+        line: LineSlot,
+        /// The armed rule.
+        rule: RuleSlot,
+        /// Why the line is out.
+        cause: Cause,
+    },
+    /// 480 with Reason.
+    Unavailable {
+        /// The line that is out.
+        line: LineSlot,
+        /// Why.
+        cause: Cause,
+    },
+}
+
+/// Decide. `health_of` is asked for the called line, and for lines that targets lead to. Allocates only if `trace` keeps sentences.
+pub fn decide(
+    called: Digits,
+    table: &RouteTable,
+    health_of: impl Fn(LineSlot) -> LineView,
+    interconnect: InterconnectFlags,
+    trace: &mut impl Trace,
+) -> Decision {
+    trace.step(Step::Number, || format!("the called number is +{called}"));
+    let Some(found) = table.find(called) else {
+        trace.step(Step::Match, || {
+            format!("no number and no prefix of the table matches +{called}")
+        });
+        return not_found(NotFound::UnknownNumber, trace);
+    };
+    trace.step(Step::Match, || matched(called, found));
+    if found.entry.flags & NOT_LIVE != 0 {
+        trace.step(Step::Match, || {
+            "its order is not live on this day".to_string()
+        });
+        return not_found(NotFound::NotLive, trace);
+    }
+    let slot = found.entry.line;
+    let Some(line) = table.line(slot) else {
+        trace.step(Step::Line, || {
+            format!("the line it belongs to ({}) is no longer there", slot.0)
+        });
+        return not_found(NotFound::NoLine, trace);
+    };
+    trace.step(Step::Line, || {
+        format!("it belongs to line {} ({})", line.line_id, line.product)
+    });
+    let view = health_of(slot);
+    trace.step(Step::Health, || state(view));
+
+    let armed = armed_rule(table, found, trace);
+    let out = effective(view.wish, view.health) == Health::Down || !view.bound;
+    if !out {
+        let timer = if view.health == Health::Up {
+            AnswerTimer::Normal
+        } else {
+            AnswerTimer::Suspect
+        };
+        return proxy(
+            slot,
+            timer,
+            armed.map(|rule| rule.slot),
+            interconnect,
+            trace,
+        );
+    }
+    let cause = match view.wish {
+        _ if view.health == Health::Down => view.cause,
+        Wish::Enabled => Cause::NotRegistered,
+        _ => Cause::Wish,
+    };
+    if let Some(rule) = armed {
+        if view.trial && view.bound && view.wish == Wish::Enabled {
+            trace.step(Step::Decision, || "sent to the line as a trial with the short answer timer, because calls took it down".to_string());
+            return Decision::Proxy {
+                line: slot,
+                timer: AnswerTimer::Suspect,
+                rescue: Some(rule.slot),
+                last_try: false,
+                trial: true,
+                by_redirect: false,
+            };
+        }
+        if any_usable(table, called, line, rule, &health_of, trace) {
+            trace.step(Step::Decision, || {
+                format!(
+                    "302 to the targets of the rule for {}, because {cause}",
+                    rule.label
+                )
+            });
+            return Decision::Redirect {
+                line: slot,
+                rule: rule.slot,
+                cause,
+            };
+        }
+        trace.step(Step::Rule, || {
+            "none of its targets can be used, so it counts as not armed".to_string()
+        });
+    }
+    if view.wish == Wish::Drill && view.bound && view.health != Health::Down {
+        trace.step(Step::Health, || {
+            "a drill does not touch numbers that are not diverted by it".to_string()
+        });
+        let timer = if view.health == Health::Up {
+            AnswerTimer::Normal
+        } else {
+            AnswerTimer::Suspect
+        };
+        return proxy(slot, timer, None, interconnect, trace);
+    }
+    if !view.bound || view.wish == Wish::ForcedDown {
+        trace.step(Step::Decision, || {
+            let why = if view.bound {
+                "the operator took the line out"
+            } else {
+                "there is no address to send the call to"
+            };
+            format!("480: {why} and nothing is armed")
+        });
+        return Decision::Unavailable { line: slot, cause };
+    }
+    trace.step(Step::Decision, || {
+        "nothing is armed, so the line is tried all the same; if that fails, 480".to_string()
+    });
+    Decision::Proxy {
+        line: slot,
+        timer: AnswerTimer::Normal,
+        rescue: None,
+        last_try: true,
+        trial: false,
+        by_redirect: false,
+    }
+}
+
+/// The targets of `rule` that a call for `called` on `line` can be diverted to now, in order. Left out are the called number
+/// itself, numbers that lead back to the same line, and numbers of a line on the same site that is down as well.
+pub fn usable_targets<'a>(
+    table: &'a RouteTable,
+    called: Digits,
+    line: &'a Line,
+    rule: &'a Rule,
+    health_of: impl Fn(LineSlot) -> LineView + 'a,
+) -> impl Iterator<Item = Digits> + 'a {
+    rule.targets(called)
+        .filter(move |&target| obstacle(table, called, line, target, &health_of).is_none())
+}
+
+/// Why a target cannot be used now.
+#[derive(Clone, Copy)]
+enum Obstacle {
+    Itself,
+    SameLine,
+    SameSite,
+}
+
+impl Obstacle {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Itself => "it is the called number itself",
+            Self::SameLine => "it leads back to the same line",
+            Self::SameSite => "it leads to a line of the same site, which is down as well",
+        }
+    }
+}
+
+fn obstacle(
+    table: &RouteTable,
+    called: Digits,
+    line: &Line,
+    target: Digits,
+    health_of: &impl Fn(LineSlot) -> LineView,
+) -> Option<Obstacle> {
+    if target == called {
+        return Some(Obstacle::Itself);
+    }
+    let leads_to = table.find(target)?.entry.line;
+    if leads_to == line.slot {
+        return Some(Obstacle::SameLine);
+    }
+    if line.site_id.is_empty() || table.line(leads_to)?.site_id != line.site_id {
+        return None;
+    }
+    let view = health_of(leads_to);
+    (effective(view.wish, view.health) == Health::Down).then_some(Obstacle::SameSite)
+}
+
+fn any_usable<T: Trace>(
+    table: &RouteTable,
+    called: Digits,
+    line: &Line,
+    rule: &Rule,
+    health_of: &impl Fn(LineSlot) -> LineView,
+    trace: &mut T,
+) -> bool {
+    let mut any = false;
+    for target in rule.targets(called) {
+        match obstacle(table, called, line, target, health_of) {
+            None => {
+                if !T::KEEPS {
+                    return true;
+                }
+                any = true;
+                trace.step(Step::Rule, || format!("it leads to +{target}"));
+            }
+            Some(why) => trace.step(Step::Rule, || {
+                format!("its target +{target} is left out: {}", why.text())
+            }),
+        }
+    }
+    any
+}
+
+fn armed_rule<'a>(table: &'a RouteTable, found: Match, trace: &mut impl Trace) -> Option<&'a Rule> {
+    let Some(rule) = found.entry.rule.and_then(|slot| table.rule(slot)) else {
+        trace.step(Step::Rule, || "no rule applies to it".to_string());
+        return None;
+    };
+    let armed = if rule.armed {
+        "is armed"
+    } else {
+        "is not armed"
+    };
+    trace.step(Step::Rule, || {
+        format!("the rule for {} applies; it {armed}", rule.label)
+    });
+    rule.armed.then_some(&**rule)
+}
+
+fn proxy(
+    line: LineSlot,
+    timer: AnswerTimer,
+    rescue: Option<RuleSlot>,
+    interconnect: InterconnectFlags,
+    trace: &mut impl Trace,
+) -> Decision {
+    trace.step(Step::Decision, || {
+        let how = if interconnect.redirect_only {
+            "302 to the line's own contact"
+        } else {
+            "proxied to the line"
+        };
+        let timer = if timer == AnswerTimer::Normal {
+            ""
+        } else {
+            " with the short answer timer"
+        };
+        let rescue = if rescue.is_some() {
+            "; if it fails, this very call is diverted"
+        } else {
+            ""
+        };
+        format!("{how}{timer}{rescue}")
+    });
+    Decision::Proxy {
+        line,
+        timer,
+        rescue,
+        last_try: false,
+        trial: false,
+        by_redirect: interconnect.redirect_only,
+    }
+}
+
+fn not_found(reason: NotFound, trace: &mut impl Trace) -> Decision {
+    trace.step(Step::Decision, || {
+        "not found, answered as the interconnect is set (404 as a rule)".to_string()
+    });
+    Decision::NotFound { reason }
+}
+
+fn matched(called: Digits, found: Match) -> String {
+    match found.by {
+        MatchedBy::Exact => format!("+{called} has an entry of its own"),
+        MatchedBy::Prefix {
+            digits,
+            min_len,
+            max_len,
+        } => {
+            let lengths = if min_len == max_len {
+                format!("{min_len}")
+            } else {
+                format!("{min_len} to {max_len}")
+            };
+            format!(
+                "+{called} has no entry of its own; it matched by its longest prefix +{digits} ({} digits), which stands for numbers of {lengths} digits",
+                digits.len()
+            )
+        }
+    }
+}
+
+fn state(view: LineView) -> String {
+    let health = match view.health {
+        Health::Unknown => "nothing is known of the line yet, it is treated as suspect".to_string(),
+        health => format!("the line is {}, because {}", health.name(), view.cause),
+    };
+    let wish = match view.wish {
+        Wish::Enabled => "",
+        Wish::Drained => "; the operator drains it",
+        Wish::ForcedDown => "; the operator forced it down",
+        Wish::Drill => "; a drill is on",
+    };
+    let bound = if view.bound {
+        ""
+    } else {
+        "; it has no address to send a call to"
+    };
+    format!("{health}{wish}{bound}")
+}

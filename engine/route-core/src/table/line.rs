@@ -1,0 +1,255 @@
+//! A line: where calls are delivered.
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::SocketAddr;
+
+use super::delta::DeltaError;
+use crate::verdict::Wish;
+
+/// The small integer by which a line is named; never used again for another line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LineSlot(pub u32);
+
+/// How calls find the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineKind {
+    /// By the contacts that it registers.
+    Registered,
+    /// By fixed addresses.
+    Static,
+}
+
+/// What the line wants in the Request-URI of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestUri {
+    /// The URI it registered.
+    Contact,
+    /// The called number.
+    Number,
+}
+
+/// Digest algorithms for which HA1 can be stored (RFC 7616 §3.2, RFC 8760).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestAlgorithm {
+    /// MD5.
+    Md5,
+    /// SHA-256.
+    Sha256,
+}
+
+/// What a REGISTER is checked against.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Digest user name.
+    pub username: Box<str>,
+    /// The algorithm of `ha1`.
+    pub algorithm: DigestAlgorithm,
+    /// HA1 in lower-case hex, 32 or 64 characters, as it goes into the next hash.
+    pub ha1: Box<str>,
+}
+
+impl fmt::Debug for Credential {
+    /// Without HA1, which is as good as the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential")
+            .field("username", &self.username)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A static peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The lowest is tried first.
+    pub priority: u32,
+}
+
+/// A line as the table keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its slot.
+    pub slot: LineSlot,
+    /// Name in the store.
+    pub line_id: Box<str>,
+    /// Its order.
+    pub order_id: Box<str>,
+    /// Its site; empty when the line stands for itself.
+    pub site_id: Box<str>,
+    /// Product name.
+    pub product: Box<str>,
+    /// Name of the profile that judges it.
+    pub profile: Box<str>,
+    /// How calls find it.
+    pub kind: LineKind,
+    /// User parts that a REGISTER may name.
+    pub users: Box<[Box<[u8]>]>,
+    /// What a REGISTER is checked against.
+    pub credentials: Box<[Credential]>,
+    /// Static peers, lowest priority number first.
+    pub peers: Box<[Peer]>,
+    /// What it wants in the Request-URI.
+    pub request_uri: RequestUri,
+    /// What the operator wants.
+    pub wish: Wish,
+}
+
+/// A line as it comes (`LineSpec` of the boundary).
+#[derive(Clone, Debug, Default)]
+#[allow(
+    missing_docs,
+    reason = "field by field the LineSpec of sipproxy/_engine.pyi, documented there"
+)]
+pub struct LineSpec {
+    pub slot: u32,
+    pub line_id: String,
+    pub order_id: String,
+    pub site_id: String,
+    pub product: String,
+    pub profile: String,
+    pub kind: String,
+    pub users: Vec<String>,
+    pub credentials: Vec<(String, String, String)>,
+    pub peers: Vec<(String, u32)>,
+    pub request_uri: String,
+    pub wish: String,
+}
+
+impl Line {
+    /// Check and convert; `place` is where the specification stands, e.g. `lines[3]`.
+    pub fn read(spec: LineSpec, place: &str) -> Result<Self, DeltaError> {
+        let fault = |field: &str, what: String| DeltaError {
+            where_: format!("{place}.{field}"),
+            what,
+        };
+        if spec.line_id.is_empty() {
+            return Err(fault("line_id", "is empty".to_string()));
+        }
+        let kind = match spec.kind.as_str() {
+            "registered" => LineKind::Registered,
+            "static" => LineKind::Static,
+            other => {
+                return Err(fault(
+                    "kind",
+                    format!("{other:?} is neither registered nor static"),
+                ));
+            }
+        };
+        let request_uri = match spec.request_uri.as_str() {
+            "contact" => RequestUri::Contact,
+            "number" => RequestUri::Number,
+            other => {
+                return Err(fault(
+                    "request_uri",
+                    format!("{other:?} is neither contact nor number"),
+                ));
+            }
+        };
+        let wish = spec
+            .wish
+            .parse()
+            .map_err(|()| fault("wish", format!("{:?} is no wish", spec.wish)))?;
+        if kind == LineKind::Registered && !spec.peers.is_empty() {
+            return Err(fault(
+                "peers",
+                "a registered line has no static peers".to_string(),
+            ));
+        }
+        if kind == LineKind::Static && spec.peers.is_empty() {
+            return Err(fault("peers", "a static line needs a peer".to_string()));
+        }
+        if kind == LineKind::Static && !spec.users.is_empty() {
+            return Err(fault(
+                "users",
+                "a static line does not register".to_string(),
+            ));
+        }
+        let mut peers = Vec::with_capacity(spec.peers.len());
+        for (at, (address, priority)) in spec.peers.iter().enumerate() {
+            let address = address.parse().map_err(|_| {
+                fault(
+                    &format!("peers[{at}]"),
+                    format!("{address:?} is no address:port"),
+                )
+            })?;
+            peers.push(Peer {
+                address,
+                priority: *priority,
+            });
+        }
+        peers.sort_by_key(|peer| peer.priority);
+        let mut credentials = Vec::with_capacity(spec.credentials.len());
+        for (at, (username, algorithm, ha1)) in spec.credentials.into_iter().enumerate() {
+            let (algorithm, len) = match algorithm.as_str() {
+                "MD5" => (DigestAlgorithm::Md5, 32),
+                "SHA-256" => (DigestAlgorithm::Sha256, 64),
+                other => {
+                    return Err(fault(
+                        &format!("credentials[{at}]"),
+                        format!("{other:?} is neither MD5 nor SHA-256"),
+                    ));
+                }
+            };
+            if ha1.len() != len || !ha1.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return Err(fault(
+                    &format!("credentials[{at}]"),
+                    format!("HA1 is not {len} hexadecimal digits"),
+                ));
+            }
+            credentials.push(Credential {
+                username: username.into(),
+                algorithm,
+                ha1: ha1.to_ascii_lowercase().into(),
+            });
+        }
+        if let Some(at) = spec.users.iter().position(String::is_empty) {
+            return Err(fault(&format!("users[{at}]"), "is empty".to_string()));
+        }
+        Ok(Self {
+            slot: LineSlot(spec.slot),
+            line_id: spec.line_id.into(),
+            order_id: spec.order_id.into(),
+            site_id: spec.site_id.into(),
+            product: spec.product.into(),
+            profile: spec.profile.into(),
+            kind,
+            users: spec
+                .users
+                .into_iter()
+                .map(|user| user.into_bytes().into())
+                .collect(),
+            credentials: credentials.into(),
+            peers: peers.into(),
+            request_uri,
+            wish,
+        })
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let names = [
+            &self.line_id,
+            &self.order_id,
+            &self.site_id,
+            &self.product,
+            &self.profile,
+        ];
+        size_of::<Self>()
+            + names.iter().map(|name| name.len()).sum::<usize>()
+            + self
+                .users
+                .iter()
+                .map(|user| user.len() + size_of::<Box<[u8]>>())
+                .sum::<usize>()
+            + self
+                .credentials
+                .iter()
+                .map(|item| item.username.len() + item.ha1.len() + size_of::<Credential>())
+                .sum::<usize>()
+            + size_of_val(&*self.peers)
+    }
+}

@@ -1,0 +1,154 @@
+//! The verdict on a line, fused from its registration and its targets.
+//!
+//! # Rules, first match wins
+//!
+//! | registration (if judged) | targets | health | cause |
+//! |---|---|---|---|
+//! | absent, expired, removed | | down | not registered, expired, removed |
+//! | | one up | up | the target's |
+//! | | else one suspect | suspect | the target's |
+//! | | else one unknown, or none | as before | as before |
+//! | | all down | down | of the one that fell last |
+//!
+//! Down is left only when `hold` is over, whatever took the line down.
+use super::target::{Evidence, TargetHealth};
+use super::{Cause, Health, Profile};
+use sip_core::time::Timestamp;
+
+/// State of a line's registration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Registration {
+    /// Not to be judged: a static line, or too early after a start.
+    #[default]
+    Unknown,
+    /// No binding, and never was since we look.
+    Absent,
+    /// At least one binding.
+    Present,
+    /// The last binding ran out.
+    Expired,
+    /// The last binding was removed by the phone.
+    Removed,
+}
+
+/// A flip, reported once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Health before.
+    pub previous: Health,
+    /// Health now.
+    pub health: Health,
+    /// What brought it about.
+    pub cause: Cause,
+    /// When.
+    pub since: Timestamp,
+    /// The counters of the target that decided; zeros where the registration did.
+    pub evidence: Evidence,
+}
+
+/// Verdict on one line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineVerdict {
+    health: Health,
+    since: Timestamp,
+    cause: Cause,
+    held_back: bool,
+}
+
+impl LineVerdict {
+    /// Unknown until there is evidence.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            since: now,
+            ..Self::default()
+        }
+    }
+
+    /// Take over a verdict that was kept over a restart. It stands until fresh evidence.
+    pub fn restore(&mut self, health: Health, since: Timestamp, cause: Cause) {
+        *self = Self {
+            health,
+            since,
+            cause,
+            held_back: false,
+        };
+    }
+
+    /// What the evidence says.
+    pub fn health(&self) -> Health {
+        self.health
+    }
+
+    /// Since when.
+    pub fn since(&self) -> Timestamp {
+        self.since
+    }
+
+    /// What brought it about.
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// Judge anew, after any input to a target, a change of the registration, or [`LineVerdict::deadline`]. `targets` are all of the
+    /// line's, the preferred first.
+    pub fn fuse<'a>(
+        &mut self,
+        registration: Registration,
+        targets: impl IntoIterator<Item = &'a TargetHealth>,
+        profile: &Profile,
+        now: Timestamp,
+    ) -> Option<Change> {
+        let (health, cause, evidence) =
+            match lost(registration).filter(|_| profile.judge_registration) {
+                Some(cause) => (Health::Down, cause, Evidence::default()),
+                None => best(targets).unwrap_or((self.health, self.cause, Evidence::default())),
+            };
+        let flips = health != self.health;
+        self.held_back = flips && self.health == Health::Down && now < self.since + profile.hold;
+        if !flips || self.held_back {
+            return None;
+        }
+        let previous = core::mem::replace(&mut self.health, health);
+        (self.since, self.cause) = (now, cause);
+        Some(Change {
+            previous,
+            health,
+            cause,
+            since: now,
+            evidence,
+        })
+    }
+
+    /// When to call [`LineVerdict::fuse`] although nothing happens: the end of `hold`, when the evidence is good already.
+    pub fn deadline(&self, profile: &Profile) -> Option<Timestamp> {
+        self.held_back.then(|| self.since + profile.hold)
+    }
+}
+
+fn lost(registration: Registration) -> Option<Cause> {
+    match registration {
+        Registration::Absent => Some(Cause::NotRegistered),
+        Registration::Expired => Some(Cause::Expired),
+        Registration::Removed => Some(Cause::Removed),
+        Registration::Present | Registration::Unknown => None,
+    }
+}
+
+/// Health, cause and evidence of the target that speaks for the line; `None` when nothing is known.
+fn best<'a>(
+    targets: impl IntoIterator<Item = &'a TargetHealth>,
+) -> Option<(Health, Cause, Evidence)> {
+    let rank = |target: &TargetHealth| match target.health() {
+        Health::Up => 3,
+        Health::Suspect => 2,
+        Health::Unknown => 1,
+        Health::Down => 0,
+    };
+    let speaker = targets.into_iter().reduce(|best, target| {
+        let fell_later = target.health() == Health::Down && target.since() > best.since();
+        let better = rank(target) > rank(best) || (rank(target) == rank(best) && fell_later);
+        if better { target } else { best }
+    })?;
+    (speaker.health() != Health::Unknown)
+        .then(|| (speaker.health(), speaker.cause(), speaker.evidence()))
+}
