@@ -16,8 +16,9 @@ pub struct Reason {
 
 /// The row for what took the line out.
 ///
-/// Sources: RFC 5806 §5.1 (diversion-reason tokens), ITU-T Q.850 §2.2.7 (cause values) carried in responses by RFC 6432 §1, RFC 4458 §2.1
-/// with RFC 8119 §2 (`cause`: 404 unknown or not available, 408 no reply, 503 unavailable or deflection on fault).
+/// Sources: RFC 5806 for the tokens of `reason`; ITU-T Q.850 table 1 for the cause values, which RFC 6432 lets stand in
+/// responses; RFC 4458 for `cause` (RFC 8119 adds a value that does not concern us), by the services that 3GPP TS 24.604
+/// maps to them: 404 forwarding when not logged in, 408 on no reply, 503 when not reachable.
 pub fn reason_for(cause: Cause) -> Reason {
     let row = |diversion, q850, q850_text, cause_param| Reason {
         diversion,
