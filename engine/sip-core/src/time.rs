@@ -111,7 +111,10 @@ mod tests {
         assert_eq!(Timestamp::MAX, late + Duration::from_secs(1));
         assert_eq!(Timestamp::MAX, Timestamp::ZERO + Duration::MAX);
         assert_eq!(Duration::ZERO, Timestamp::ZERO - late);
-        assert_eq!(Duration::from_millis(2), Timestamp::from_millis(5) - Timestamp::from_millis(3));
+        assert_eq!(
+            Duration::from_millis(2),
+            Timestamp::from_millis(5) - Timestamp::from_millis(3)
+        );
     }
 
     #[test]

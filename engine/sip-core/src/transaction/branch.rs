@@ -25,7 +25,12 @@ pub struct Branches {
 impl Branches {
     /// `start` is random and drawn anew at each start of the process.
     pub fn new(key: HashKey, worker: u8, start: u64) -> Self {
-        Self { key, worker, start, counter: 0 }
+        Self {
+            key,
+            worker,
+            start,
+            counter: 0,
+        }
     }
 
     /// A branch that was not used before.
@@ -37,7 +42,9 @@ impl Branches {
 
 /// The branch number `counter` of `worker`, in the life of the process that drew `start`.
 pub fn branch(key: &HashKey, worker: u8, start: u64, counter: u64) -> [u8; LENGTH] {
-    let unique = key.digest(&[&[worker], &start.to_le_bytes(), &counter.to_le_bytes()]).to_be_bytes();
+    let unique = key
+        .digest(&[&[worker], &start.to_le_bytes(), &counter.to_le_bytes()])
+        .to_be_bytes();
     let mut branch = [0; LENGTH];
     branch[..WORKER].copy_from_slice(MAGIC_COOKIE);
     hex::encode(&[worker], &mut branch[WORKER..UNIQUE]);
@@ -49,7 +56,10 @@ pub fn branch(key: &HashKey, worker: u8, start: u64, counter: u64) -> [u8; LENGT
 ///
 /// A peer may invent one, so the caller checks that such a worker exists; the worst is a look-up that finds nothing.
 pub fn worker_of(branch: &[u8]) -> Option<u8> {
-    if branch.len() != LENGTH || !branch.starts_with(MAGIC_COOKIE) || !branch[UNIQUE..].iter().all(u8::is_ascii_hexdigit) {
+    if branch.len() != LENGTH
+        || !branch.starts_with(MAGIC_COOKIE)
+        || !branch[UNIQUE..].iter().all(u8::is_ascii_hexdigit)
+    {
         return None;
     }
     hex::decode_octet(branch[WORKER], branch[WORKER + 1])

@@ -12,28 +12,70 @@
 
 use super::machine::{Action, Event, Machine, State, Timer, Transition, row};
 use Action::{
-    InformTimeout, InformTransportError, PassToUser, ResendRequest, SendAck, SendRequest, Start, Stop, Terminate,
+    InformTimeout, InformTransportError, PassToUser, ResendRequest, SendAck, SendRequest, Start,
+    Stop, Terminate,
 };
 use Event::{Abandon, Failure, Provisional, Success, TransportError};
 use State::{Accepted, Calling, Completed, Proceeding, Terminated};
 use Timer::{A, B, D, M};
 
-pub(super) static MACHINE: Machine = Machine::new(Calling, &[SendRequest, Start(A), Start(B)], TABLE);
+pub(super) static MACHINE: Machine =
+    Machine::new(Calling, &[SendRequest, Start(A), Start(B)], TABLE);
 
 const TABLE: &[Transition] = &[
-    row(Calling, Event::Timer(A), Calling, &[ResendRequest, Start(A)]),
-    row(Calling, Event::Timer(B), Terminated, &[Stop(A), InformTimeout, Terminate]),
-    row(Calling, TransportError, Terminated, &[Stop(A), Stop(B), InformTransportError, Terminate]),
-    row(Calling, Provisional, Proceeding, &[Stop(A), Stop(B), PassToUser]),
-    row(Calling, Success, Accepted, &[Stop(A), Stop(B), PassToUser, Start(M)]),
-    row(Calling, Failure, Completed, &[Stop(A), Stop(B), SendAck, PassToUser, Start(D)]),
+    row(
+        Calling,
+        Event::Timer(A),
+        Calling,
+        &[ResendRequest, Start(A)],
+    ),
+    row(
+        Calling,
+        Event::Timer(B),
+        Terminated,
+        &[Stop(A), InformTimeout, Terminate],
+    ),
+    row(
+        Calling,
+        TransportError,
+        Terminated,
+        &[Stop(A), Stop(B), InformTransportError, Terminate],
+    ),
+    row(
+        Calling,
+        Provisional,
+        Proceeding,
+        &[Stop(A), Stop(B), PassToUser],
+    ),
+    row(
+        Calling,
+        Success,
+        Accepted,
+        &[Stop(A), Stop(B), PassToUser, Start(M)],
+    ),
+    row(
+        Calling,
+        Failure,
+        Completed,
+        &[Stop(A), Stop(B), SendAck, PassToUser, Start(D)],
+    ),
     row(Calling, Abandon, Terminated, &[Stop(A), Stop(B), Terminate]),
     row(Proceeding, Provisional, Proceeding, &[PassToUser]),
     row(Proceeding, Success, Accepted, &[PassToUser, Start(M)]),
-    row(Proceeding, Failure, Completed, &[SendAck, PassToUser, Start(D)]),
+    row(
+        Proceeding,
+        Failure,
+        Completed,
+        &[SendAck, PassToUser, Start(D)],
+    ),
     row(Proceeding, Abandon, Terminated, &[Terminate]),
     row(Completed, Failure, Completed, &[SendAck]),
-    row(Completed, TransportError, Terminated, &[Stop(D), InformTransportError, Terminate]),
+    row(
+        Completed,
+        TransportError,
+        Terminated,
+        &[Stop(D), InformTransportError, Terminate],
+    ),
     row(Completed, Event::Timer(D), Terminated, &[Terminate]),
     row(Completed, Abandon, Terminated, &[Stop(D), Terminate]),
     row(Accepted, Success, Accepted, &[PassToUser]),

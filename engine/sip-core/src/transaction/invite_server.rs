@@ -11,7 +11,8 @@
 
 use super::machine::{Action, Event, Machine, State, Timer, Transition, row};
 use Action::{
-    InformTimeout, InformTransportError, PassToUser, ResendResponse, SendResponse, Start, Stop, Terminate,
+    InformTimeout, InformTransportError, PassToUser, ResendResponse, SendResponse, Start, Stop,
+    Terminate,
 };
 use Event::{Abandon, Ack, Failure, Provisional, Request, Success, TransportError};
 use State::{Accepted, Completed, Confirmed, Proceeding, Terminated};
@@ -23,15 +24,45 @@ const TABLE: &[Transition] = &[
     row(Proceeding, Request, Proceeding, &[ResendResponse]),
     row(Proceeding, Provisional, Proceeding, &[SendResponse]),
     row(Proceeding, Success, Accepted, &[SendResponse, Start(L)]),
-    row(Proceeding, Failure, Completed, &[SendResponse, Start(G), Start(H)]),
-    row(Proceeding, TransportError, Proceeding, &[InformTransportError]),
+    row(
+        Proceeding,
+        Failure,
+        Completed,
+        &[SendResponse, Start(G), Start(H)],
+    ),
+    row(
+        Proceeding,
+        TransportError,
+        Proceeding,
+        &[InformTransportError],
+    ),
     row(Proceeding, Abandon, Terminated, &[Terminate]),
     row(Completed, Request, Completed, &[ResendResponse]),
-    row(Completed, Event::Timer(G), Completed, &[ResendResponse, Start(G)]),
+    row(
+        Completed,
+        Event::Timer(G),
+        Completed,
+        &[ResendResponse, Start(G)],
+    ),
     row(Completed, Ack, Confirmed, &[Stop(G), Stop(H), Start(I)]),
-    row(Completed, Event::Timer(H), Terminated, &[Stop(G), InformTimeout, Terminate]),
-    row(Completed, TransportError, Completed, &[InformTransportError]),
-    row(Completed, Abandon, Terminated, &[Stop(G), Stop(H), Terminate]),
+    row(
+        Completed,
+        Event::Timer(H),
+        Terminated,
+        &[Stop(G), InformTimeout, Terminate],
+    ),
+    row(
+        Completed,
+        TransportError,
+        Completed,
+        &[InformTransportError],
+    ),
+    row(
+        Completed,
+        Abandon,
+        Terminated,
+        &[Stop(G), Stop(H), Terminate],
+    ),
     row(Confirmed, Event::Timer(I), Terminated, &[Terminate]),
     row(Confirmed, Abandon, Terminated, &[Stop(I), Terminate]),
     row(Accepted, Success, Accepted, &[SendResponse]),

@@ -58,7 +58,8 @@ pub struct ClientKey(pub u128);
 /// The cookie is compared without regard to case, as tokens are (§7.3.1); the rest of a branch octet by octet: elements
 /// copy it, and generators that use both cases would lose half of their randomness.
 pub fn is_rfc3261_branch(branch: &[u8]) -> bool {
-    branch.len() > MAGIC_COOKIE.len() && branch[..MAGIC_COOKIE.len()].eq_ignore_ascii_case(MAGIC_COOKIE)
+    branch.len() > MAGIC_COOKIE.len()
+        && branch[..MAGIC_COOKIE.len()].eq_ignore_ascii_case(MAGIC_COOKIE)
 }
 
 impl HashKey {
@@ -75,7 +76,10 @@ impl HashKey {
             hash.update(part);
         }
         let mut octets = [0; 16];
-        octets.iter_mut().zip(hash.finalize()).for_each(|(octet, derived)| *octet = derived);
+        octets
+            .iter_mut()
+            .zip(hash.finalize())
+            .for_each(|(octet, derived)| *octet = derived);
         Self(octets)
     }
 
@@ -84,7 +88,11 @@ impl HashKey {
     /// For a request of an RFC 2543 peer the To tag counts only outside INVITE and ACK: the ACK carries the tag that we
     /// chose, which its INVITE could not. Whoever finds an ACK this way compares its To tag with the one it sent.
     pub fn request_key(&self, request: &RequestIdentity<'_>) -> TransactionKey {
-        let method = if request.method == b"ACK" { b"INVITE" } else { request.method };
+        let method = if request.method == b"ACK" {
+            b"INVITE"
+        } else {
+            request.method
+        };
         self.server_key(request, method)
     }
 
@@ -111,7 +119,11 @@ impl HashKey {
         } else {
             hash = Hash::new(self, Domain::Rfc2543Server);
             hash.part(request.request_uri);
-            hash.part(if method == b"INVITE" { b"" } else { request.to_tag });
+            hash.part(if method == b"INVITE" {
+                b""
+            } else {
+                request.to_tag
+            });
             hash.part(request.from_tag);
             hash.part(request.call_id);
             hash.number(request.cseq);
@@ -138,7 +150,11 @@ impl HashKey {
 /// told apart by Call-ID, From tag and `CSeq`.
 pub fn stateless_tag(key: &HashKey, request: &RequestIdentity<'_>) -> [u8; 16] {
     let mut hash = Hash::new(key, Domain::Tag);
-    hash.part(if is_rfc3261_branch(request.branch) { request.branch } else { b"" });
+    hash.part(if is_rfc3261_branch(request.branch) {
+        request.branch
+    } else {
+        b""
+    });
     hash.sent_by(request);
     hash.part(request.call_id);
     hash.part(request.from_tag);
@@ -226,8 +242,11 @@ mod tests {
         cseq: 314_159,
     };
 
-    const OLD: RequestIdentity<'_> =
-        RequestIdentity { branch: b"", via: b"SIP/2.0/UDP core.example.net:5060", ..INVITE };
+    const OLD: RequestIdentity<'_> = RequestIdentity {
+        branch: b"",
+        via: b"SIP/2.0/UDP core.example.net:5060",
+        ..INVITE
+    };
 
     fn key() -> HashKey {
         HashKey::new([7; 16])
@@ -238,49 +257,167 @@ mod tests {
         let invite = key().request_key(&INVITE);
         let same: &[(&str, RequestIdentity<'_>)] = &[
             ("its repetition", INVITE),
-            ("its ACK", RequestIdentity { method: b"ACK", to_tag: b"ours", ..INVITE }),
-            ("host in capitals", RequestIdentity { sent_by_host: b"CORE.example.NET", ..INVITE }),
-            ("other fields do not count", RequestIdentity { call_id: b"x", cseq: 1, ..INVITE }),
+            (
+                "its ACK",
+                RequestIdentity {
+                    method: b"ACK",
+                    to_tag: b"ours",
+                    ..INVITE
+                },
+            ),
+            (
+                "host in capitals",
+                RequestIdentity {
+                    sent_by_host: b"CORE.example.NET",
+                    ..INVITE
+                },
+            ),
+            (
+                "other fields do not count",
+                RequestIdentity {
+                    call_id: b"x",
+                    cseq: 1,
+                    ..INVITE
+                },
+            ),
         ];
         for (what, request) in same {
             assert_eq!(invite, key().request_key(request), "{what}");
         }
         let different: &[(&str, RequestIdentity<'_>)] = &[
-            ("CANCEL", RequestIdentity { method: b"CANCEL", ..INVITE }),
-            ("branch", RequestIdentity { branch: b"z9hG4bK776asdhdt", ..INVITE }),
-            ("case of branch", RequestIdentity { branch: b"z9hG4bK776ASDHDS", ..INVITE }),
-            ("host", RequestIdentity { sent_by_host: b"core2.example.net", ..INVITE }),
-            ("port", RequestIdentity { sent_by_port: Some(5061), ..INVITE }),
-            ("no port", RequestIdentity { sent_by_port: None, ..INVITE }),
+            (
+                "CANCEL",
+                RequestIdentity {
+                    method: b"CANCEL",
+                    ..INVITE
+                },
+            ),
+            (
+                "branch",
+                RequestIdentity {
+                    branch: b"z9hG4bK776asdhdt",
+                    ..INVITE
+                },
+            ),
+            (
+                "case of branch",
+                RequestIdentity {
+                    branch: b"z9hG4bK776ASDHDS",
+                    ..INVITE
+                },
+            ),
+            (
+                "host",
+                RequestIdentity {
+                    sent_by_host: b"core2.example.net",
+                    ..INVITE
+                },
+            ),
+            (
+                "port",
+                RequestIdentity {
+                    sent_by_port: Some(5061),
+                    ..INVITE
+                },
+            ),
+            (
+                "no port",
+                RequestIdentity {
+                    sent_by_port: None,
+                    ..INVITE
+                },
+            ),
             ("RFC 2543", OLD),
         ];
         for (what, request) in different {
             assert_ne!(invite, key().request_key(request), "{what}");
         }
-        assert_ne!(invite, HashKey::new([8; 16]).request_key(&INVITE), "another secret");
+        assert_ne!(
+            invite,
+            HashKey::new([8; 16]).request_key(&INVITE),
+            "another secret"
+        );
     }
 
     #[test]
     fn rfc_2543_key_follows_section_17_2_3() {
         let invite = key().request_key(&OLD);
-        assert_eq!(invite, key().request_key(&RequestIdentity { method: b"ACK", to_tag: b"ours", ..OLD }), "ACK");
-        assert_eq!(invite, key().request_key(&RequestIdentity { branch: b"1", ..OLD }), "a branch without cookie");
-        assert_eq!(invite, key().request_key(&RequestIdentity { branch: b"z9hG4bK", ..OLD }), "only the cookie");
+        assert_eq!(
+            invite,
+            key().request_key(&RequestIdentity {
+                method: b"ACK",
+                to_tag: b"ours",
+                ..OLD
+            }),
+            "ACK"
+        );
+        assert_eq!(
+            invite,
+            key().request_key(&RequestIdentity {
+                branch: b"1",
+                ..OLD
+            }),
+            "a branch without cookie"
+        );
+        assert_eq!(
+            invite,
+            key().request_key(&RequestIdentity {
+                branch: b"z9hG4bK",
+                ..OLD
+            }),
+            "only the cookie"
+        );
         let different: &[(&str, RequestIdentity<'_>)] = &[
-            ("Request-URI", RequestIdentity { request_uri: b"sip:x@y", ..OLD }),
-            ("From tag", RequestIdentity { from_tag: b"2", ..OLD }),
-            ("Call-ID", RequestIdentity { call_id: b"2", ..OLD }),
+            (
+                "Request-URI",
+                RequestIdentity {
+                    request_uri: b"sip:x@y",
+                    ..OLD
+                },
+            ),
+            (
+                "From tag",
+                RequestIdentity {
+                    from_tag: b"2",
+                    ..OLD
+                },
+            ),
+            (
+                "Call-ID",
+                RequestIdentity {
+                    call_id: b"2",
+                    ..OLD
+                },
+            ),
             ("CSeq", RequestIdentity { cseq: 2, ..OLD }),
-            ("Via", RequestIdentity { via: b"SIP/2.0/UDP core.example.net", ..OLD }),
-            ("method", RequestIdentity { method: b"BYE", ..OLD }),
+            (
+                "Via",
+                RequestIdentity {
+                    via: b"SIP/2.0/UDP core.example.net",
+                    ..OLD
+                },
+            ),
+            (
+                "method",
+                RequestIdentity {
+                    method: b"BYE",
+                    ..OLD
+                },
+            ),
         ];
         for (what, request) in different {
             assert_ne!(invite, key().request_key(request), "{what}");
         }
-        let bye = RequestIdentity { method: b"BYE", ..OLD };
+        let bye = RequestIdentity {
+            method: b"BYE",
+            ..OLD
+        };
         assert_ne!(
             key().request_key(&bye),
-            key().request_key(&RequestIdentity { to_tag: b"t", ..bye }),
+            key().request_key(&RequestIdentity {
+                to_tag: b"t",
+                ..bye
+            }),
             "the To tag counts outside INVITE and ACK"
         );
     }
@@ -288,24 +425,44 @@ mod tests {
     #[test]
     fn cancel_finds_its_invite() {
         for invite in [INVITE, OLD] {
-            let cancel = RequestIdentity { method: b"CANCEL", ..invite };
+            let cancel = RequestIdentity {
+                method: b"CANCEL",
+                ..invite
+            };
             assert_eq!(key().request_key(&invite), key().cancelled_key(&cancel));
         }
     }
 
     #[test]
     fn parts_do_not_run_together() {
-        let one = RequestIdentity { from_tag: b"ab", call_id: b"c", ..OLD };
-        let other = RequestIdentity { from_tag: b"a", call_id: b"bc", ..OLD };
+        let one = RequestIdentity {
+            from_tag: b"ab",
+            call_id: b"c",
+            ..OLD
+        };
+        let other = RequestIdentity {
+            from_tag: b"a",
+            call_id: b"bc",
+            ..OLD
+        };
         assert_ne!(key().request_key(&one), key().request_key(&other));
         assert_ne!(key().client_key(b"ab", b"c"), key().client_key(b"a", b"bc"));
     }
 
     #[test]
     fn client_key_is_branch_and_method() {
-        assert_eq!(key().client_key(b"z9hG4bK1", b"INVITE"), key().client_key(b"z9hG4bK1", b"INVITE"));
-        assert_ne!(key().client_key(b"z9hG4bK1", b"INVITE"), key().client_key(b"z9hG4bK1", b"CANCEL"));
-        assert_ne!(key().client_key(b"z9hG4bK1", b"INVITE"), key().client_key(b"z9hG4bK2", b"INVITE"));
+        assert_eq!(
+            key().client_key(b"z9hG4bK1", b"INVITE"),
+            key().client_key(b"z9hG4bK1", b"INVITE")
+        );
+        assert_ne!(
+            key().client_key(b"z9hG4bK1", b"INVITE"),
+            key().client_key(b"z9hG4bK1", b"CANCEL")
+        );
+        assert_ne!(
+            key().client_key(b"z9hG4bK1", b"INVITE"),
+            key().client_key(b"z9hG4bK2", b"INVITE")
+        );
     }
 
     #[test]
@@ -313,13 +470,47 @@ mod tests {
         let tag = stateless_tag(&key(), &INVITE);
         assert!(tag.iter().all(u8::is_ascii_hexdigit));
         for method in [&b"ACK"[..], b"CANCEL"] {
-            assert_eq!(tag, stateless_tag(&key(), &RequestIdentity { method, to_tag: &tag, ..INVITE }));
+            assert_eq!(
+                tag,
+                stateless_tag(
+                    &key(),
+                    &RequestIdentity {
+                        method,
+                        to_tag: &tag,
+                        ..INVITE
+                    }
+                )
+            );
         }
         let different: &[(&str, RequestIdentity<'_>)] = &[
-            ("branch", RequestIdentity { branch: b"z9hG4bKx", ..INVITE }),
-            ("sent-by", RequestIdentity { sent_by_host: b"x", ..INVITE }),
-            ("Call-ID", RequestIdentity { call_id: b"x", ..INVITE }),
-            ("From tag", RequestIdentity { from_tag: b"x", ..INVITE }),
+            (
+                "branch",
+                RequestIdentity {
+                    branch: b"z9hG4bKx",
+                    ..INVITE
+                },
+            ),
+            (
+                "sent-by",
+                RequestIdentity {
+                    sent_by_host: b"x",
+                    ..INVITE
+                },
+            ),
+            (
+                "Call-ID",
+                RequestIdentity {
+                    call_id: b"x",
+                    ..INVITE
+                },
+            ),
+            (
+                "From tag",
+                RequestIdentity {
+                    from_tag: b"x",
+                    ..INVITE
+                },
+            ),
             ("CSeq", RequestIdentity { cseq: 2, ..INVITE }),
         ];
         for (what, request) in different {
@@ -330,18 +521,38 @@ mod tests {
     #[test]
     fn derived_keys_differ_by_purpose() {
         let tag = |key: HashKey| stateless_tag(&key, &INVITE);
-        assert_eq!(tag(HashKey::derive(b"secret", "tag")), tag(HashKey::derive(b"secret", "tag")));
-        assert_ne!(tag(HashKey::derive(b"secret", "tag")), tag(HashKey::derive(b"secret", "branch")));
-        assert_ne!(tag(HashKey::derive(b"secret", "tag")), tag(HashKey::derive(b"secre", "ttag")));
+        assert_eq!(
+            tag(HashKey::derive(b"secret", "tag")),
+            tag(HashKey::derive(b"secret", "tag"))
+        );
+        assert_ne!(
+            tag(HashKey::derive(b"secret", "tag")),
+            tag(HashKey::derive(b"secret", "branch"))
+        );
+        assert_ne!(
+            tag(HashKey::derive(b"secret", "tag")),
+            tag(HashKey::derive(b"secre", "ttag"))
+        );
     }
 
     #[test]
     fn workers_share_the_keys() {
         let mut seen = [0_u32; 4];
         for cseq in 0..1_000 {
-            seen[usize::from(key().request_key(&RequestIdentity { cseq, ..OLD }).worker(4))] += 1;
+            seen[usize::from(
+                key()
+                    .request_key(&RequestIdentity { cseq, ..OLD })
+                    .worker(4),
+            )] += 1;
         }
-        assert!(seen.iter().all(|count| *count > 150), "one peer loads all workers: {seen:?}");
-        assert_eq!(0, key().request_key(&INVITE).worker(0), "no worker count is no reason to divide by zero");
+        assert!(
+            seen.iter().all(|count| *count > 150),
+            "one peer loads all workers: {seen:?}"
+        );
+        assert_eq!(
+            0,
+            key().request_key(&INVITE).worker(0),
+            "no worker count is no reason to divide by zero"
+        );
     }
 }

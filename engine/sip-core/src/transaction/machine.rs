@@ -34,7 +34,7 @@ pub enum State {
     Terminated,
 }
 
-/// The timers of table 4 in RFC 3261 annex A and of RFC 6026 §8.3 that belong to transactions.
+/// The timers of table 4 in RFC 3261 annex A and of RFC 6026 §7.1, §7.2 that belong to transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Timer {
@@ -127,7 +127,12 @@ pub struct Transition {
 
 impl Kind {
     /// All four, in the order of RFC 3261 §17.
-    pub const ALL: [Self; 4] = [Self::InviteClient, Self::NonInviteClient, Self::InviteServer, Self::NonInviteServer];
+    pub const ALL: [Self; 4] = [
+        Self::InviteClient,
+        Self::NonInviteClient,
+        Self::InviteServer,
+        Self::NonInviteServer,
+    ];
 
     /// The state a transaction of this kind is born in.
     pub const fn initial_state(self) -> State {
@@ -243,8 +248,15 @@ pub(super) struct Machine {
 
 impl Machine {
     /// Indexes the table while compiling; two rows for one state and event do not compile.
-    pub(super) const fn new(initial: State, opening: &'static [Action], transitions: &'static [Transition]) -> Self {
-        assert!(transitions.len() < NO_ROW as usize, "a row number fits the index");
+    pub(super) const fn new(
+        initial: State,
+        opening: &'static [Action],
+        transitions: &'static [Transition],
+    ) -> Self {
+        assert!(
+            transitions.len() < NO_ROW as usize,
+            "a row number fits the index"
+        );
         let mut index = [[NO_ROW; EVENTS]; State::ALL.len()];
         let mut row = 0;
         while row < transitions.len() {
@@ -254,11 +266,26 @@ impl Machine {
             *cell = row as u8;
             row += 1;
         }
-        Self { initial, opening, transitions, index }
+        Self {
+            initial,
+            opening,
+            transitions,
+            index,
+        }
     }
 }
 
 /// Writes a row as it reads in the RFC's figures.
-pub(super) const fn row(from: State, on: Event, to: State, actions: &'static [Action]) -> Transition {
-    Transition { from, on, to, actions }
+pub(super) const fn row(
+    from: State,
+    on: Event,
+    to: State,
+    actions: &'static [Action],
+) -> Transition {
+    Transition {
+        from,
+        on,
+        to,
+        actions,
+    }
 }

@@ -7,7 +7,9 @@
 //!   kinds of server transaction, although figure 8 still shows the old arrow to Terminated.
 
 use super::machine::{Action, Event, Machine, State, Timer, Transition, row};
-use Action::{InformTransportError, PassToUser, ResendResponse, SendResponse, Start, Stop, Terminate};
+use Action::{
+    InformTransportError, PassToUser, ResendResponse, SendResponse, Start, Stop, Terminate,
+};
 use Event::{Abandon, Failure, Provisional, Request, Success, TransportError};
 use State::{Completed, Proceeding, Terminated, Trying};
 use Timer::J;
@@ -23,10 +25,20 @@ const TABLE: &[Transition] = &[
     row(Proceeding, Provisional, Proceeding, &[SendResponse]),
     row(Proceeding, Success, Completed, &[SendResponse, Start(J)]),
     row(Proceeding, Failure, Completed, &[SendResponse, Start(J)]),
-    row(Proceeding, TransportError, Proceeding, &[InformTransportError]),
+    row(
+        Proceeding,
+        TransportError,
+        Proceeding,
+        &[InformTransportError],
+    ),
     row(Proceeding, Abandon, Terminated, &[Terminate]),
     row(Completed, Request, Completed, &[ResendResponse]),
-    row(Completed, TransportError, Completed, &[InformTransportError]),
+    row(
+        Completed,
+        TransportError,
+        Completed,
+        &[InformTransportError],
+    ),
     row(Completed, Event::Timer(J), Terminated, &[Terminate]),
     row(Completed, Abandon, Terminated, &[Stop(J), Terminate]),
 ];

@@ -49,8 +49,15 @@ impl Transaction {
     ///
     /// `Start` and `Stop` are among the actions for the reader of a trace; they are already done. A timer that is not
     /// running cannot fire: [`Event::Timer`] belongs to [`Self::handle_timeout`] and is ignored here unless it runs.
-    pub fn handle(&mut self, event: Event, timers: &TimerValues, now: Timestamp) -> &'static [Action] {
-        let Some(transition) = self.kind.transition(self.state, event) else { return &[] };
+    pub fn handle(
+        &mut self,
+        event: Event,
+        timers: &TimerValues,
+        now: Timestamp,
+    ) -> &'static [Action] {
+        let Some(transition) = self.kind.transition(self.state, event) else {
+            return &[];
+        };
         if let Event::Timer(timer) = event {
             match self.deadline_mut(timer) {
                 Some(deadline) if *deadline != STOPPED => *deadline = STOPPED,
@@ -63,12 +70,20 @@ impl Transaction {
     }
 
     /// Fires the timer that is due at `now`, the earlier first. To be called until it returns `None`.
-    pub fn handle_timeout(&mut self, timers: &TimerValues, now: Timestamp) -> Option<&'static [Action]> {
+    pub fn handle_timeout(
+        &mut self,
+        timers: &TimerValues,
+        now: Timestamp,
+    ) -> Option<&'static [Action]> {
         if self.poll_timeout()? > now {
             return None;
         }
         // The end goes first when both are due at once: a last repetition would come to nothing.
-        let timer = if self.end_at <= self.repeat_at { self.end_timer } else { self.repeat_timer() };
+        let timer = if self.end_at <= self.repeat_at {
+            self.end_timer
+        } else {
+            self.repeat_timer()
+        };
         Some(self.handle(Event::Timer(timer), timers, now))
     }
 
@@ -144,7 +159,11 @@ impl Transaction {
 /// Timer A doubles without limit, Timer B ends it (RFC 3261 §17.1.1.2). Timers E and G double up to T2 (§17.1.2.2, §17.2.1);
 /// Timer E is T2 at once in Proceeding (§17.1.2.2).
 fn next_interval(timer: Timer, state: State, previous: u32, timers: &TimerValues) -> u32 {
-    let cap = if timer == Timer::A { u32::MAX } else { micros(timers.t2) };
+    let cap = if timer == Timer::A {
+        u32::MAX
+    } else {
+        micros(timers.t2)
+    };
     match (timer, state, previous) {
         (Timer::E, State::Proceeding, _) => cap,
         (_, _, 0) => micros(timers.t1),
@@ -154,7 +173,7 @@ fn next_interval(timer: Timer, state: State, previous: u32, timers: &TimerValues
     .max(1)
 }
 
-/// How long a timer that ends a state runs (table 4 of RFC 3261, RFC 6026 §8.3).
+/// How long a timer that ends a state runs (table 4 of RFC 3261; L and M: RFC 6026 §7.1, §7.2).
 fn life(timer: Timer, reliable: bool, timers: &TimerValues) -> Duration {
     match timer {
         Timer::D | Timer::I | Timer::J | Timer::K if reliable => Duration::ZERO,
