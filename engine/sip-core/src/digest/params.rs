@@ -45,7 +45,7 @@ impl<'a> Params<'a> {
 
     fn parse(&mut self) -> Result<Option<Param<'a>>, Malformed> {
         let mut commas = 0;
-        // Empty list elements are allowed by RFC 9110 §5.6.1.2 and seen from old phones.
+        // Empty list elements are allowed by RFC 9110 §5.6 and seen from old phones.
         loop {
             self.rest = self.rest.trim_ascii_start();
             match self.rest.split_first() {
