@@ -24,7 +24,8 @@ impl<'a> Answer<'a> {
         let status = message.status().ok_or("not_an_answer")?;
         let mut fields = message.fields();
         let (mut vias, mut length) = (0, None);
-        let mut answer = Self { status, branch: b"", call_id: b"", cseq: 0, method: b"", from: b"", to: b"", contact: None, seen: 0 };
+        let mut answer =
+            Self { status, branch: b"", call_id: b"", cseq: 0, method: b"", from: b"", to: b"", contact: None, seen: 0 };
         for (name, value) in fields.by_ref() {
             answer.seen |= bit(name);
             match name {
@@ -59,11 +60,11 @@ impl<'a> Answer<'a> {
         self.seen & names == names
     }
 
-    pub(crate) fn to_tag(&self) -> Option<&'a [u8]> {
+    pub(crate) fn tag_of_to(&self) -> Option<&'a [u8]> {
         parameter(self.to, b"tag").filter(|tag| !tag.is_empty())
     }
 
-    pub(crate) fn from_tag(&self) -> Option<&'a [u8]> {
+    pub(crate) fn tag_of_from(&self) -> Option<&'a [u8]> {
         parameter(self.from, b"tag")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-const SWITCHES: [&str; 4] = ["--unconnected", "--block", "--histinfo", "--show"];
+const SWITCHES: [&str; 5] = ["--unconnected", "--block", "--single", "--histinfo", "--show"];
 
 /// Options not yet taken.
 pub(crate) struct Args(Vec<(String, String)>);

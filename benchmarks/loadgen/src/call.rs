@@ -81,7 +81,7 @@ impl Range {
         Ok(Self { first: value, count, digits: text.len() })
     }
 
-    /// The number of the call `seq`, spread over the range without pattern (SplitMix64's mixer).
+    /// The number of the call `seq`, spread over the range without pattern (the mixer of `SplitMix64`).
     pub(crate) fn drawn(&self, seq: u64) -> u64 {
         let mut z = seq.wrapping_add(0x9e37_79b9_7f4a_7c15);
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

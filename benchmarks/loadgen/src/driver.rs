@@ -51,6 +51,7 @@ pub(crate) struct Plan {
     calls: u64,
     drain: f64,
     block: bool,
+    single: bool,
 }
 
 impl Plan {
@@ -67,6 +68,7 @@ impl Plan {
             calls: args.or("--calls", u64::MAX)?,
             drain: args.or("--drain", 5.0)?,
             block: args.switch("--block"),
+            single: args.switch("--single"),
         };
         if let Some(core) = args.optional("--core")? {
             net::pin(core)?;
@@ -133,7 +135,7 @@ impl<'p, S: Scenario> Driver<'p, S> {
             free: (0..plan.window).rev().collect(),
             started: 0,
             clock: Instant::now(),
-            outbox: Outbox::new(),
+            outbox: Outbox::new(!plan.single),
             report: Report::new(),
         }
     }
@@ -157,13 +159,10 @@ impl<'p, S: Scenario> Driver<'p, S> {
             if over && (self.free.len() == self.slots.len() || now >= give_up || net::stopped()) {
                 break;
             }
-            let got = match inbox.receive(&self.socket, self.plan.block) {
-                Ok(got) => got,
-                Err(_) => {
-                    self.report.error("icmp");
-                    0
-                }
-            };
+            let got = inbox.receive(&self.socket, self.plan.block).unwrap_or_else(|_| {
+                self.report.error("icmp");
+                0
+            });
             let then = now;
             now = self.now();
             for index in 0..got {

@@ -33,7 +33,7 @@ pub(crate) fn run(mut args: Args) -> Result<bool, String> {
     let socket = net::open(listen, None)?;
     socket.set_read_timeout(Some(Duration::from_millis(200))).map_err(|error| error.to_string())?;
     println!("ready");
-    let (mut inbox, mut outbox) = (Inbox::new(), Outbox::new());
+    let (mut inbox, mut outbox) = (Inbox::new(), Outbox::new(false));
     let mut layout: Option<Layout> = None;
     while !net::stopped() {
         let got = inbox.receive(&socket, true).unwrap_or(0);
@@ -89,7 +89,9 @@ fn learn(request: &[u8], expect: &Expect) -> Option<Layout> {
         &format!("Contact: <sip:+{contact}@127.0.0.1:5060;user=phone;cause=404>;q=1.0"),
         &format!("Diversion: <sip:+{number}@127.0.0.1:5060;user=phone>;reason=out-of-service;counter=1"),
         "Reason: Q.850;cause=27;text=\"Destination out of order\"",
-        &format!("History-Info: <sip:+{number}@127.0.0.1:5060?Reason=SIP%3Bcause%3D302>;index=1,<sip:x@127.0.0.1>;index=1.1"),
+        &format!(
+            "History-Info: <sip:+{number}@127.0.0.1:5060?Reason=SIP%3Bcause%3D302>;index=1,<sip:x@127.0.0.1>;index=1.1"
+        ),
         "Content-Length: 0",
         "",
         "",

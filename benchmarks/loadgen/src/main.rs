@@ -35,6 +35,7 @@ usage: sip-load MODE [options]        (JSON on stdout; exit 0 = all answers righ
 generators: --local A:P (127.0.0.1:0)  --unconnected  --core N  --first +493021000000  --numbers 10000  --seconds 4
             --window 64 (calls under way)  --rate N (calls a second, open loop; 0 = as fast as the window allows)
             --calls N (stop after so many)  --block (sleep in the kernel while waiting instead of polling)  --drain 5
+            --single (hand each packet to the kernel by itself, not in trains of equal ones)
 redirect:   --expect SUFFIX=TARGET (repeatable; `*` = all others; {last:N} = last N digits of the called number)
             --require diversion,reason,history-info   --histinfo (offer it)   --show (print the first answer to stderr)
 register:   --contacts keep|new (refresh one binding per user, or a new one each time)  --expires 3600

@@ -12,6 +12,8 @@ pub(crate) const BATCH: usize = 64;
 /// Longest datagram read; SIP over UDP beyond this would be fragmented anyway.
 const DATAGRAM: usize = 4096;
 /// Asked for on both directions; the kernel caps it at `rmem_max` and `wmem_max`.
+/// Longest train of equal packets: what one IP packet may carry.
+const TRAIN: usize = 60_000;
 static BUFFER: libc::c_int = 4 << 20;
 
 /// A socket address as the kernel wrote it.
@@ -45,6 +47,12 @@ impl Peer {
             Self { storage, len: len as libc::socklen_t }
         }
     }
+
+    fn bytes(&self) -> &[u8] {
+        let length = (self.len as usize).min(size_of::<libc::sockaddr_storage>());
+        // SAFETY: the storage is initialised (zeroed, then written), and the length is within it.
+        unsafe { std::slice::from_raw_parts((&raw const self.storage).cast::<u8>(), length) }
+    }
 }
 
 /// Open a socket; `remote` connects it.
@@ -54,7 +62,13 @@ pub(crate) fn open(local: SocketAddr, remote: Option<SocketAddr>) -> Result<UdpS
         // SAFETY: the value is an int that outlives the call, and its size is given.
         unsafe {
             let value = (&raw const BUFFER).cast();
-            libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, value, size_of::<libc::c_int>() as libc::socklen_t);
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                option,
+                value,
+                size_of::<libc::c_int>() as libc::socklen_t,
+            );
         }
     }
     if let Some(remote) = remote {
@@ -131,10 +145,34 @@ pub(crate) struct Outbox {
     pub(crate) refused: u64,
     headers: Vec<libc::mmsghdr>,
     vectors: Vec<libc::iovec>,
+    controls: Vec<Control>,
+    segment: bool,
+}
+
+/// The control message that asks for segmentation.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Control {
+    header: libc::cmsghdr,
+    size: u16,
+    /// Control messages are padded to the size of a word.
+    padding: [u8; 6],
+}
+
+impl Control {
+    fn new() -> Self {
+        // SAFETY: all-zero is a valid cmsghdr.
+        let mut header: libc::cmsghdr = unsafe { zeroed() };
+        header.cmsg_level = libc::SOL_UDP;
+        header.cmsg_type = libc::UDP_SEGMENT;
+        header.cmsg_len = size_of::<libc::cmsghdr>() + size_of::<u16>();
+        Self { header, size: 0, padding: [0; 6] }
+    }
 }
 
 impl Outbox {
-    pub(crate) fn new() -> Self {
+    /// `segment`: send trains of equal packets in one piece.
+    pub(crate) fn new(segment: bool) -> Self {
         // SAFETY: as in `Inbox::new`.
         unsafe {
             Self {
@@ -145,6 +183,8 @@ impl Outbox {
                 refused: 0,
                 headers: vec![zeroed(); BATCH],
                 vectors: vec![zeroed(); BATCH],
+                controls: vec![Control::new(); BATCH],
+                segment,
             }
         }
     }
@@ -167,40 +207,69 @@ impl Outbox {
     }
 
     /// Send all. What the kernel refuses (ICMP error of an earlier packet, no buffer) is counted and dropped, as UDP may.
+    ///
+    /// Neighbours of equal length to one peer go as one train (`UDP_SEGMENT`): the kernel walks its stack once and cuts the
+    /// train into the same datagrams before the receiver's socket sees them.
     pub(crate) fn flush(&mut self, socket: &UdpSocket) {
-        for index in 0..self.used {
-            let vector = &mut self.vectors[index];
-            vector.iov_base = self.buffers[index].as_mut_ptr().cast();
-            vector.iov_len = self.buffers[index].len();
-            let header = &mut self.headers[index].msg_hdr;
-            header.msg_iov = vector;
-            header.msg_iovlen = 1;
-            match &mut self.peers[index] {
-                Some(peer) => {
-                    header.msg_name = (&raw mut peer.storage).cast();
-                    header.msg_namelen = peer.len;
-                }
-                None => {
-                    header.msg_name = std::ptr::null_mut();
-                    header.msg_namelen = 0;
-                }
+        let (mut first, mut trains) = (0, 0);
+        while first < self.used {
+            let length = self.buffers[first].len();
+            let mut end = first + 1;
+            while self.segment
+                && end < self.used
+                && self.buffers[end].len() == length
+                && (end + 1 - first) * length <= TRAIN
+                && same(self.peers[end].as_ref(), self.peers[first].as_ref())
+            {
+                end += 1;
             }
+            for index in first..end {
+                self.vectors[index].iov_base = self.buffers[index].as_mut_ptr().cast();
+                self.vectors[index].iov_len = length;
+            }
+            let header = &mut self.headers[trains].msg_hdr;
+            header.msg_iov = &raw mut self.vectors[first];
+            header.msg_iovlen = end - first;
+            (header.msg_name, header.msg_namelen) = match &mut self.peers[first] {
+                Some(peer) => ((&raw mut peer.storage).cast(), peer.len),
+                None => (std::ptr::null_mut(), 0),
+            };
+            (header.msg_control, header.msg_controllen) = if end - first > 1 {
+                let control = &mut self.controls[trains];
+                control.size = length as u16;
+                (std::ptr::from_mut(control).cast(), size_of::<Control>())
+            } else {
+                (std::ptr::null_mut(), 0)
+            };
+            first = end;
+            trains += 1;
         }
         let mut done = 0;
-        while done < self.used {
-            // SAFETY: headers[done..used] were filled above and point into vectors of this struct.
+        while done < trains {
+            // SAFETY: headers[done..trains] were filled above and point into vectors of this struct.
             let went = unsafe {
-                libc::sendmmsg(socket.as_raw_fd(), self.headers.as_mut_ptr().add(done), (self.used - done) as u32, 0)
+                libc::sendmmsg(socket.as_raw_fd(), self.headers.as_mut_ptr().add(done), (trains - done) as u32, 0)
             };
             if went > 0 {
-                done += went.unsigned_abs() as usize;
-                self.sent += u64::from(went.unsigned_abs());
+                let went = went.unsigned_abs() as usize;
+                self.sent +=
+                    self.headers[done..done + went].iter().map(|header| header.msg_hdr.msg_iovlen as u64).sum::<u64>();
+                done += went;
             } else if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-                self.refused += 1;
+                self.refused += self.headers[done].msg_hdr.msg_iovlen as u64;
                 done += 1;
             }
         }
         self.used = 0;
+    }
+}
+
+/// Do both go to the same place?
+fn same(one: Option<&Peer>, other: Option<&Peer>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => one.bytes() == other.bytes(),
+        _ => false,
     }
 }
 

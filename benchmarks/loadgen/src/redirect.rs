@@ -75,7 +75,7 @@ pub(crate) fn invite(target: SocketAddr, local: SocketAddr, digits: usize, histi
     .join("\r\n")
 }
 
-/// RFC 3261 §17.1.1.3: same Request-URI, same single Via, CSeq number of the INVITE; To is the answer's and goes last.
+/// RFC 3261 §17.1.1.3: same Request-URI, same single Via, `CSeq` number of the INVITE; To is the answer's and goes last.
 pub(crate) fn ack(target: SocketAddr, local: SocketAddr, digits: usize) -> String {
     let called = number_mark(digits);
     [
@@ -99,7 +99,7 @@ pub(crate) fn belongs(answer: &Answer, token: &[u8; TOKEN], method: &[u8], cseq:
     if answer.method != method || answer.cseq != cseq {
         return Err("cseq");
     }
-    if answer.from_tag() != Some(token) {
+    if answer.tag_of_from() != Some(token) {
         return Err("from_tag");
     }
     Ok(())
@@ -110,7 +110,7 @@ impl Redirect {
         if answer.status != 302 {
             return Err(if answer.status >= 500 { "status_5xx" } else { "status" });
         }
-        answer.to_tag().ok_or("to_tag")?;
+        answer.tag_of_to().ok_or("to_tag")?;
         let contact = answer.contact.and_then(|contact| number(uri(contact))).ok_or("contact")?;
         if self.expect.target(self.range.drawn(call.seq)).is_some_and(|target| target != contact) {
             return Err("target");
