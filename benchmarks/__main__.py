@@ -1,0 +1,5 @@
+"""Start the command line."""
+
+from benchmarks.cli import app
+
+app()

@@ -1,0 +1,82 @@
+"""``python -m benchmarks``: run a comparison, or serve one job for any outside generator."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from benchmarks import compare, generator, machine, report
+from benchmarks.measure import LoadPlan, Measurement
+from benchmarks.peers.kamailio import KamailioMissingError
+from benchmarks.plan import NumberPlan
+from benchmarks.servers import Job, ServerError
+
+MILLION = 1_000_000
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+runs = typer.Typer(help="Measure and store the results.", no_args_is_help=True)
+app.add_typer(runs, name="run")
+
+First = Annotated[str, typer.Option(help="first number, E.164 with +")]
+Numbers = Annotated[int, typer.Option(help="how many numbers from there", min=1)]
+
+
+@runs.command("redirect")
+def run_redirect(
+    *,
+    rounds: Annotated[int, typer.Option(help="how often each server has its turn", min=1)] = 5,
+    seconds: Annotated[float, typer.Option(help="full load per server and round", min=0.2)] = 4.0,
+    numbers: Numbers = 10_000,
+    first: First = "+493021000000",
+    only: Annotated[str, typer.Option(help="some of floor,kamailio,sipproxy")] = ",".join(compare.SERVERS),
+    compare_numbers: Annotated[bool, typer.Option(help="also with a million numbers: by how much does the rate fall?")] = False,
+    histinfo: Annotated[bool, typer.Option(help="callers offer History-Info, and get it")] = True,
+    window: Annotated[int, typer.Option(help="calls under way at full load", min=1)] = 64,
+    latency_rate: Annotated[int, typer.Option(help="calls a second while latency is measured", min=1)] = 20_000,
+    server_core: int = 0,
+    generator_core: int = 1,
+    store: Annotated[bool, typer.Option(help="write JSON and Markdown to benchmarks/results")] = True,
+) -> None:
+    """Compare calls to failed lines (INVITE, 302, ACK): floor, Kamailio, sipproxy. Exit status 1 when an answer was wrong."""
+    servers = [name for name in compare.SERVERS if name in only.split(",")]
+    if not servers:
+        raise typer.BadParameter(f"must name some of {', '.join(compare.SERVERS)}", param_hint="--only")
+    load = LoadPlan(core=generator_core, seconds=seconds, window=window, latency_rate=latency_rate)
+    facts = machine.facts()
+    out = report.console()
+    measurements: list[Measurement] = []
+    try:
+        job = Job("redirect", "", NumberPlan(first, numbers), server_core, generator.build(), histinfo)
+        if compare_numbers:
+            source = compare.sizes(job, servers, load, rounds, (numbers, MILLION))
+        else:
+            source = compare.rounds(job, servers, load, rounds)
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
+            progress.add_task("starting and measuring …" + (" (a million numbers take time to load)" if compare_numbers else ""))
+            for one in source:
+                measurements.append(one)
+                out.print(report.line(one), highlight=False, style=None if one.right else "red")
+                if not one.right:
+                    out.print(one.sample, highlight=False, markup=False)
+    except (ServerError, KamailioMissingError, generator.GeneratorError, ValueError) as error:
+        out.print(str(error), style="red", markup=False)
+        sys.exit(2)
+    summaries = compare.summarise(measurements)
+    notes = [
+        f"{server}: the rate falls by {fall:.1%} from {numbers:,} to {MILLION:,} numbers."
+        for server, fall in compare.rate_falls(measurements, numbers, MILLION).items()
+    ]
+    out.print(report.table("Redirected calls, medians", summaries))
+    for note in notes:
+        out.print(note, highlight=False)
+    if store:
+        settings = {"rounds": rounds, "seconds": seconds, "numbers": numbers, "window": window, "latency_rate": latency_rate}
+        settings |= {"histinfo": histinfo, "server_core": server_core, "generator_core": generator_core}
+        sections = report.comparison_sections(summaries, measurements, notes)
+        results = report.as_json(summaries, measurements) | {"notes": notes}
+        written = report.store("redirect", machine=facts, settings=settings, results=results, sections=sections)
+        out.print(f"Stored: {written} and .json", highlight=False)
+    if not all(one.right for one in measurements):
+        sys.exit(1)

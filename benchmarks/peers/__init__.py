@@ -1,0 +1,1 @@
+"""Configurations of the servers that ours is compared with."""
