@@ -1,1 +1,52 @@
-"""Part of sipproxy."""
+"""Rules, bindings and verdicts in Redis or Valkey: written atomically, on disk before promised, followed in order.
+
+Not here: what the rules mean (`routing`), who may change them (`portal`). See docs/store.md.
+"""
+
+from rules_store.connection import StoreConnection
+from rules_store.errors import ConflictError, NotSavedError, NumberTakenError, StoreError
+from rules_store.follower import Follower
+from rules_store.importing import ImportResult
+from rules_store.live_state import BindingStore, VerdictStore
+from rules_store.repository import RulesStore
+from rules_store.settings import StoreSettings
+from rules_store.types import (
+    ABSENT,
+    ANY,
+    Batch,
+    BindingRow,
+    Change,
+    Delete,
+    Expect,
+    Garbage,
+    Put,
+    Stored,
+    VerdictRow,
+    Write,
+)
+
+__all__ = [
+    "ABSENT",
+    "ANY",
+    "Batch",
+    "BindingRow",
+    "BindingStore",
+    "Change",
+    "ConflictError",
+    "Delete",
+    "Expect",
+    "Follower",
+    "Garbage",
+    "ImportResult",
+    "NotSavedError",
+    "NumberTakenError",
+    "Put",
+    "RulesStore",
+    "StoreConnection",
+    "StoreError",
+    "StoreSettings",
+    "Stored",
+    "VerdictRow",
+    "VerdictStore",
+    "Write",
+]

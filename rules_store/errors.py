@@ -5,7 +5,7 @@ Every message says what failed, where, and what to do; none carries a secret.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rules_store.types import Stored
@@ -40,7 +40,7 @@ class ConflictError(Exception):
     ``current`` is what is stored now, ``None`` when nothing is; ``index`` is the position of the change in the batch.
     """
 
-    def __init__(self, kind: str, entity_id: str, current: Stored | None, index: int = 0) -> None:
+    def __init__(self, kind: str, entity_id: str, current: Stored[Any] | None, index: int = 0) -> None:
         now = f"version {current.version}" if current else "absent"
         super().__init__(f"{kind} {entity_id} was changed by somebody else (now {now})")
         self.kind = kind

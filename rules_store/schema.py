@@ -25,6 +25,7 @@ GENERATION: Final = "{r}:gen"  # STRING: the valid generation
 CHANGES: Final = "{r}:changes"  # STREAM, ids "<seq>-0"
 RECENT: Final = "{r}:recent"  # ZSET: token of a write → its first sequence number
 TOUCH: Final = "{r}:touch"  # STRING: written when a repeated write is recognised, so that WAIT has something to wait for
+STALE: Final = "{r}:stale"  # SET: generations that are not valid: to be removed, or being built
 IMPORT: Final = "{r}:import"  # HASH: the import under way: token, gen, from, alive_unix_ms
 
 
@@ -44,7 +45,7 @@ def claims(generation: str) -> str:
 
 
 def generation_keys(generation: str) -> list[str]:
-    """All keys of a generation, in the order the scripts know: claims, then hash and index of each kind."""
+    """List the keys of a generation, in the order the scripts know: claims, then hash and index of each kind."""
     keys = [claims(generation)]
     for kind in KINDS:
         keys += [entities(generation, kind), index(generation, kind)]
@@ -52,7 +53,7 @@ def generation_keys(generation: str) -> list[str]:
 
 
 def shard(line_id: str) -> int:
-    """The shard of a line's live state; stable over processes and releases."""
+    """Name the shard of a line's live state; stable over processes and releases."""
     return crc32(line_id.encode()) % SHARDS
 
 

@@ -43,7 +43,7 @@ class StoreSettings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_secrets_out_of_url(cls, data: Any) -> Any:  # noqa: ANN401 - pydantic hands over raw input
+    def _take_secrets_out_of_url(cls, data: Any) -> Any:
         url = data.get("url") if isinstance(data, dict) else None
         if not isinstance(url, str) or "@" not in url:
             return data
@@ -71,7 +71,7 @@ class StoreSettings(BaseModel):
         return self.url == EMBEDDED
 
     def secret(self) -> str | None:
-        """The password, read now, so that a rotated file is seen at the next connection.
+        """Read the password now, so that a rotated file is seen at the next connection.
 
         Raises `StoreError` when the file or variable named in the settings cannot be read.
         """

@@ -1,0 +1,209 @@
+"""Loads of any size, all or nothing: a new generation is built beside the valid one, then one small script switches.
+
+1. *begin* reserves a generation and a sequence number, which becomes the version of all that is imported;
+2. the valid generation is copied page by page inside the server (nothing to do for a first load);
+3. what the import names is taken out of the copy, then put in, with the same check of numbers as any write;
+4. what others changed meanwhile, read from the change stream, is copied again, unless the import names it;
+5. *commit* switches if nothing changed since step 4, else step 4 is done again.
+
+Killed before 5, the valid generation is untouched; what was built stands in the set of stale generations and is removed by
+the next import. Killed after 5, the import is done. In between there is nothing: 5 is one script.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from routing.model import KINDS
+from rules_store import codec, schema
+from rules_store.connection import Arg, StoreConnection, new_token
+from rules_store.errors import NumberTakenError, StoreError
+from rules_store.faults import BrokenKeyError
+from rules_store.types import ANY, Put, Write
+
+log = structlog.get_logger(__name__)
+
+PAGE: Final = 1000
+_SILENT_MS: Final = 30_000
+"""An import that did nothing for so long is given up and may be replaced."""
+_ROUNDS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """``count`` entities were written; ``sequence`` is the store's after it; ``staged``: through a new generation."""
+
+    count: int
+    sequence: int
+    staged: bool
+
+
+class Import:
+    """One import under way. Memory: the writes themselves and the set of their names."""
+
+    def __init__(self, connection: StoreConnection, writes: Sequence[Write]) -> None:
+        self._connection = connection
+        self._writes = writes
+        self._token = new_token()
+        self._new = secrets.token_hex(6)
+        self._old = ""
+        self._version = 0
+        self._names: set[tuple[str, str]] = set()
+
+    async def run(self) -> ImportResult:
+        """Do it. Raises `StoreError`, `NumberTakenError`, `ValueError`; then the valid generation is as it was."""
+        self._check()
+        await self._begin()
+        try:
+            await self._copy()
+            await self._stage()
+            sequence = await self._commit()
+        except Exception:
+            await self._give_up()
+            raise
+        await remove_stale(self._connection)
+        log.info("store_imported", count=len(self._writes), sequence=sequence, generation=self._new)
+        return ImportResult(len(self._writes), sequence, staged=True)
+
+    def _check(self) -> None:
+        for write in self._writes:
+            name = (codec.kind_of(write.entity), write.entity.id) if isinstance(write, Put) else (write.kind, write.id)
+            if name in self._names:
+                raise ValueError(f"{name[0]} {name[1]} stands twice in one import")
+            if write.expect != ANY:
+                raise ValueError(f"{name[0]} {name[1]}: a large import cannot expect a version")
+            self._names.add(name)
+
+    async def _begin(self) -> None:
+        connection = self._connection
+        await connection.open()
+        keys = [schema.GENERATION, schema.SEQ, schema.CHANGES, schema.IMPORT, schema.STALE]
+        args: list[Arg] = [self._token, self._new, _SILENT_MS, connection.settings.changes_kept]
+        reply = await connection.save("import_begin", keys, args)
+        if reply[0] == b"busy":
+            raise StoreError("another import is under way", "Wait for its end.", retryable=True)
+        if reply[0] == b"broken":
+            raise BrokenKeyError(reply[1].decode(), connection.where)
+        self._version, self._old = int(reply[1]), reply[2].decode()
+        await remove_stale(connection)
+
+    async def _copy(self) -> None:
+        for kind in KINDS:
+            start = "-"
+            while start:
+                last = (await self._copy_call(kind, [start, PAGE]))[1]
+                start = "(" + last.decode() if last else ""
+
+    async def _copy_call(self, kind: str, args: list[str | int]) -> list[Any]:
+        keys = [schema.IMPORT, schema.entities(self._old, kind), schema.index(self._old, kind), schema.claims(self._new)]
+        keys += [schema.entities(self._new, kind), schema.index(self._new, kind)]
+        reply = await self._connection.run("import_copy", keys, [self._token, kind, *args])
+        if reply[0] == b"taken":
+            raise NumberTakenError(kind, reply[1].decode(), reply[2].decode(), reply[3].decode())
+        return self._held(reply)
+
+    async def _stage(self) -> None:
+        for delete_first in (True, False):
+            for at in range(0, len(self._writes), PAGE):
+                page = self._writes[at : at + PAGE]
+                fields: list[str | bytes] = []
+                for write in page:
+                    encoded = codec.encode_write(write)
+                    if delete_first:
+                        encoded[3:] = ["d", ANY, "", "[]"]
+                    elif not isinstance(write, Put):
+                        continue
+                    fields += encoded
+                if fields:
+                    await self._stage_call(fields, at)
+
+    async def _stage_call(self, fields: list[str | bytes], at: int) -> None:
+        keys = [schema.IMPORT, *schema.generation_keys(self._new)]
+        args = [self._token, self._version, len(fields) // 7, *fields]
+        reply = await self._connection.run("import_stage", keys, args)
+        if reply[0] == b"taken":
+            position = int(reply[1]) - 1
+            kind, entity_id = str(fields[7 * position + 1]), str(fields[7 * position + 2])
+            raise NumberTakenError(kind, entity_id, reply[2].decode(), reply[3].decode(), at + position)
+        self._held(reply)
+
+    async def _commit(self) -> int:
+        connection = self._connection
+        keys = [schema.GENERATION, schema.SEQ, schema.CHANGES, schema.IMPORT, schema.STALE, schema.RECENT, schema.TOUCH]
+        done = self._version
+        for _ in range(_ROUNDS):
+            args: list[Arg] = [self._token, self._old, self._new, done, connection.settings.changes_kept]
+            reply = await connection.save("import_commit", keys, args)
+            if reply[0] == b"ok":
+                connection.generation = self._new
+                return int(reply[1])
+            if reply[0] == b"broken":
+                raise BrokenKeyError(reply[1].decode(), connection.where)
+            if reply[0] != b"behind":
+                self._held(reply)
+            done = await self._catch_up(done)
+        raise StoreError("the import never caught up with other writers", "Try when there are fewer.", retryable=True)
+
+    async def _catch_up(self, done: int) -> int:
+        """Copy again what others changed after ``done``; returns the sequence up to which that is complete."""
+        changed: dict[str, set[str]] = {}
+        async for seq, kind, entity_id in self._changes(done):
+            if seq != done + 1:
+                break
+            done = seq
+            if kind in KINDS and (kind, entity_id) not in self._names:
+                changed.setdefault(kind, set()).add(entity_id)
+        else:
+            for kind, ids in changed.items():  # first all out, so that a number may have moved between entities
+                fields: list[str | bytes] = []
+                for entity_id in ids:
+                    fields += [str(codec.KIND_NUMBER[kind]), kind, entity_id, "d", ANY, "", json.dumps([])]
+                await self._stage_call(fields, 0)
+            for kind, ids in changed.items():
+                await self._copy_call(kind, ["", 0, *sorted(ids)])
+            return done
+        raise StoreError("changes made during the import are no longer in the stream", "Repeat it.", retryable=True)
+
+    async def _changes(self, after: int) -> AsyncIterator[tuple[int, str, str]]:
+        while True:
+            start = f"({after}-0"
+            entries = await self._connection.repeat(
+                lambda client, start=start: client.xrange(schema.CHANGES, start, "+", count=PAGE)  # type: ignore[misc]
+            )
+            for entry_id, fields in entries:
+                after = int(entry_id.partition(b"-")[0])
+                yield after, fields.get(b"k", b"").decode(errors="replace"), fields.get(b"i", b"").decode(errors="replace")
+            if len(entries) < PAGE:
+                return
+
+    async def _give_up(self) -> None:
+        """Remove what was built, as far as the store lets us; the next import removes the rest."""
+        try:
+            await self._connection.run("import_drop", [schema.IMPORT], [self._token])
+            await remove_stale(self._connection)
+        except StoreError as error:
+            log.warning("store_import_left_behind", generation=self._new, why=error.what)
+
+    def _held(self, reply: list[Any]) -> list[Any]:
+        if reply[0] != b"ok":
+            raise StoreError("the import was given up: another one took its place", "Repeat it.", retryable=True)
+        return reply
+
+
+async def remove_stale(connection: StoreConnection) -> None:
+    """Remove generations that are neither valid nor being built. UNLINK frees in the background."""
+    stale: set[Any] = await connection.repeat(lambda client: client.smembers(schema.STALE))
+    if not stale:
+        return
+    valid = await connection.repeat(lambda client: client.get(schema.GENERATION))
+    building = await connection.repeat(lambda client: client.hget(schema.IMPORT, "gen"))
+    for generation in stale - {valid, building}:
+        keys = schema.generation_keys(generation.decode())
+        await connection.repeat(lambda client, keys=keys: client.unlink(*keys))  # type: ignore[misc]
+        await connection.repeat(lambda client, name=generation: client.srem(schema.STALE, name))  # type: ignore[misc]

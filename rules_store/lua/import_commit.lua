@@ -1,0 +1,23 @@
+-- Switch to the new generation. Small, whatever the size of the import.
+-- KEYS  1 generation  2 sequence  3 changes  4 import  5 stale  6 recent  7 touch
+-- ARGV  1 token  2 valid generation  3 new generation  4 sequence up to which changes were taken over  5 changes kept
+-- Reply {'ok', sequence} {'behind', sequence} {'lost'} {'broken', key}
+local known = redis.call('ZSCORE', KEYS[6], ARGV[1])
+if known then
+  redis.call('SET', KEYS[7], ARGV[1])
+  return {'ok', integer(tonumber(known))}
+end
+if redis.call('HGET', KEYS[4], 'token') ~= ARGV[1] then return {'lost'} end
+if redis.call('GET', KEYS[1]) ~= ARGV[2] then return {'lost'} end
+local now = redis.call('GET', KEYS[2])
+if now ~= ARGV[4] then return {'behind', now} end
+local newest = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
+if newest and tonumber(string.match(newest[1], '^(%d+)-')) > tonumber(now) then return {'broken', KEYS[3]} end
+local seq = integer(redis.call('INCR', KEYS[2]))
+redis.call('SET', KEYS[1], ARGV[3])
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], seq .. '-0', 'k', '', 'i', ARGV[3], 'o', 'i', 'w', ARGV[1], 'e', '')
+redis.call('SREM', KEYS[5], ARGV[3])
+redis.call('SADD', KEYS[5], ARGV[2])
+redis.call('ZADD', KEYS[6], seq, ARGV[1])
+redis.call('DEL', KEYS[4])
+return {'ok', seq}

@@ -1,0 +1,20 @@
+#!lua flags=no-writes
+-- Read one page of a kind in the order of the ids.
+-- KEYS  1 generation  2 hash  3 index      ARGV  1 generation  2 start of the range ('-' or '(id')  3 page size
+-- Reply {'ok', {id, record or false, …}} {'generation', name} {'broken', key}
+local function is_type(key, wanted)
+  local found = redis.call('TYPE', key).ok
+  return found == 'none' or found == wanted
+end
+if not is_type(KEYS[1], 'string') then return {'broken', KEYS[1]} end
+local generation = redis.call('GET', KEYS[1]) or ARGV[1]
+if generation ~= ARGV[1] then return {'generation', generation} end
+if not is_type(KEYS[2], 'hash') then return {'broken', KEYS[2]} end
+if not is_type(KEYS[3], 'zset') then return {'broken', KEYS[3]} end
+local ids = redis.call('ZRANGE', KEYS[3], ARGV[2], '+', 'BYLEX', 'LIMIT', 0, ARGV[3])
+local reply = {}
+for n, id in ipairs(ids) do
+  reply[2 * n - 1] = id
+  reply[2 * n] = redis.call('HGET', KEYS[2], id)
+end
+return {'ok', reply}

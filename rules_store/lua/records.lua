@@ -1,0 +1,104 @@
+-- Common part of the scripts that write entities; put before each of them by rules_store/scripts.py.
+--
+-- A record is '{"v":<version>,"c":[<claims>],"e":<entity>}' in exactly this shape, so that version and claims are found
+-- without decoding the entity. Claims are the numbers and block ranges that belong to one entity at a time.
+--
+-- Redis does not undo what a failing script has written: everything is checked before the first write.
+
+local function integer(n) return string.format('%.0f', n) end
+
+local function version_of(record) return tonumber(string.match(record, '^{"v":(%d+),')) end
+
+local function claims_of(record)
+  local text = string.match(record, '^{"v":%d+,"c":(%b[]),')
+  if not text or text == '[]' then return {} end
+  local ok, list = pcall(cjson.decode, text)
+  if ok then return list end
+  return {}
+end
+
+local function is_type(key, wanted)
+  local found = redis.call('TYPE', key).ok
+  return found == 'none' or found == wanted
+end
+
+-- Returns nil, or the name of the first key that is not what it should be.
+local function broken_key(claims_key, hashes, indexes)
+  if not is_type(claims_key, 'hash') then return claims_key end
+  for _, key in pairs(hashes) do if not is_type(key, 'hash') then return key end end
+  for _, key in pairs(indexes) do if not is_type(key, 'zset') then return key end end
+  return nil
+end
+
+-- changes: list of {kind, id, op, claims (list), ...}; olds: list of record or false. Returns nil or {position, claim, owner}.
+local function claim_fault(claims_key, changes, olds)
+  local released, taken = {}, {}
+  for n, change in ipairs(changes) do
+    if olds[n] then
+      for _, claim in ipairs(claims_of(olds[n])) do released[claim] = change.kind .. ':' .. change.id end
+    end
+  end
+  for n, change in ipairs(changes) do
+    local me = change.kind .. ':' .. change.id
+    for _, claim in ipairs(change.claims) do
+      local owner = taken[claim]
+      if not owner then
+        owner = redis.call('HGET', claims_key, claim)
+        if owner and released[claim] == owner then owner = false end
+      end
+      if owner and owner ~= me then return {n, claim, owner} end
+      taken[claim] = me
+    end
+  end
+  return nil
+end
+
+-- Claims of all changes first go, then come, so that a number may move within one write.
+local function release_claims(claims_key, changes, olds)
+  for n, change in ipairs(changes) do
+    if olds[n] then
+      local me = change.kind .. ':' .. change.id
+      for _, claim in ipairs(claims_of(olds[n])) do
+        if redis.call('HGET', claims_key, claim) == me then redis.call('HDEL', claims_key, claim) end
+      end
+    end
+  end
+end
+
+local function store_record(claims_key, hash, index, change, version)
+  if change.op == 'p' then
+    local record = '{"v":' .. version .. ',"c":' .. change.claims_text .. ',"e":' .. change.entity .. '}'
+    redis.call('HSET', hash, change.id, record)
+    redis.call('ZADD', index, 0, change.id)
+    for _, claim in ipairs(change.claims) do
+      redis.call('HSET', claims_key, claim, change.kind .. ':' .. change.id)
+    end
+  else
+    redis.call('HDEL', hash, change.id)
+    redis.call('ZREM', index, change.id)
+  end
+end
+
+-- Reads `count` changes of 7 fields each from ARGV, starting after `offset`; notes the keys that they touch.
+local function read_changes(offset, count, first_kind_key)
+  local changes, hashes, indexes = {}, {}, {}
+  for n = 1, count do
+    local at = offset + (n - 1) * 7
+    local kind_number = tonumber(ARGV[at + 1])
+    local change = {
+      hash = KEYS[first_kind_key + 2 * kind_number], index = KEYS[first_kind_key + 2 * kind_number + 1],
+      kind = ARGV[at + 2], id = ARGV[at + 3], op = ARGV[at + 4], expect = ARGV[at + 5], entity = ARGV[at + 6],
+      claims_text = ARGV[at + 7],
+    }
+    change.claims = change.claims_text == '[]' and {} or cjson.decode(change.claims_text)
+    hashes[kind_number], indexes[kind_number] = change.hash, change.index
+    changes[n] = change
+  end
+  return changes, hashes, indexes
+end
+
+local function old_records(changes)
+  local olds = {}
+  for n, change in ipairs(changes) do olds[n] = redis.call('HGET', change.hash, change.id) end
+  return olds
+end

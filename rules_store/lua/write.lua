@@ -1,0 +1,54 @@
+-- Write some entities, all or none: compare versions, check claims, store, count, and append to the change stream.
+-- KEYS  1 generation  2 sequence  3 changes  4 recent  5 touch  6 claims  7… hash and index of each kind
+-- ARGV  1 generation  2 token  3 changes kept  4 tokens kept  5 count  6… kind number, kind, id, op, expect, entity, claims
+-- Reply {'ok', first sequence} {'generation', name} {'conflict', position, record} {'taken', position, claim, owner}
+--       {'broken', key}
+if not is_type(KEYS[1], 'string') then return {'broken', KEYS[1]} end
+local generation = redis.call('GET', KEYS[1])
+if generation ~= ARGV[1] then return {'generation', generation or ''} end
+if not is_type(KEYS[4], 'zset') then return {'broken', KEYS[4]} end
+
+-- A repeated write (the answer to the first attempt was lost) is recognised by its token and not done twice. The key is
+-- touched so that a WAIT after it covers the replication of the first attempt.
+local known = redis.call('ZSCORE', KEYS[4], ARGV[2])
+if known then
+  redis.call('SET', KEYS[5], ARGV[2])
+  return {'ok', integer(tonumber(known))}
+end
+
+if not is_type(KEYS[2], 'string') then return {'broken', KEYS[2]} end
+if not is_type(KEYS[3], 'stream') then return {'broken', KEYS[3]} end
+local text = redis.call('GET', KEYS[2]) or '0'
+local before = string.match(text, '^%d+$') and tonumber(text)
+if not before then return {'broken', KEYS[2]} end
+local newest = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
+if newest and tonumber(string.match(newest[1], '^(%d+)-')) > before then return {'broken', KEYS[3]} end
+
+local count = tonumber(ARGV[5])
+local changes, hashes, indexes = read_changes(5, count, 7)
+local broken = broken_key(KEYS[6], hashes, indexes)
+if broken then return {'broken', broken} end
+local olds = old_records(changes)
+
+for n, change in ipairs(changes) do
+  local old, expect = olds[n], change.expect
+  if expect == 'absent' then
+    if old then return {'conflict', n, old} end
+  elseif expect ~= 'any' then
+    if not old or version_of(old) ~= tonumber(expect) then return {'conflict', n, old or ''} end
+  end
+end
+local fault = claim_fault(KEYS[6], changes, olds)
+if fault then return {'taken', fault[1], fault[2], fault[3]} end
+
+local first = redis.call('INCRBY', KEYS[2], count) - count + 1
+release_claims(KEYS[6], changes, olds)
+for n, change in ipairs(changes) do
+  local seq = integer(first + n - 1)
+  store_record(KEYS[6], change.hash, change.index, change, seq)
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[3], seq .. '-0',
+    'k', change.kind, 'i', change.id, 'o', change.op, 'w', ARGV[2], 'e', change.entity)
+end
+redis.call('ZADD', KEYS[4], integer(first), ARGV[2])
+redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -1 - tonumber(ARGV[4]))
+return {'ok', integer(first)}

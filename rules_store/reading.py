@@ -1,0 +1,83 @@
+"""Reads that notice when an import switched the generation under them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import structlog
+from redis.asyncio import Redis
+
+from routing.model import Entity
+from rules_store import codec, schema
+from rules_store.connection import StoreConnection
+from rules_store.faults import BrokenKeyError
+from rules_store.types import Garbage, Stored
+
+log = structlog.get_logger(__name__)
+
+
+class Command(Protocol):
+    """Queues one command on a pipeline for the generation given."""
+
+    def __call__(self, client: Any, generation: str) -> object:
+        """Queue it."""
+
+
+async def with_generation(connection: StoreConnection, command: Command) -> Any:
+    """Run one command on the keys of the valid generation, in one round trip as a rule."""
+
+    async def once(client: Redis) -> Any:
+        while True:
+            generation = connection.generation
+            pipe = client.pipeline(transaction=True)
+            pipe.get(schema.GENERATION)
+            command(pipe, generation)
+            valid, answer = await pipe.execute()
+            if valid is None or valid.decode() == generation:
+                return answer
+            connection.generation = valid.decode()
+
+    return await connection.repeat(once)
+
+
+async def read_page(
+    connection: StoreConnection,
+    kind: str,
+    start: str,
+    size: int,
+    on_garbage: Callable[[Garbage], None] | None = None,
+) -> tuple[list[Stored[Entity] | str], str | None]:
+    """Read one page of a kind: the entities, and where the next page starts (None after the last).
+
+    In place of a record that does not parse stands its id: it exists, but nobody can say what it is.
+    Raises `StoreError`; for an index or hash of the wrong type too.
+    """
+    while True:
+        generation = connection.generation
+        keys = [schema.GENERATION, schema.entities(generation, kind), schema.index(generation, kind)]
+        reply = await connection.run("page", keys, [generation, start, size])
+        if reply[0] == b"ok":
+            break
+        if reply[0] == b"broken":
+            raise BrokenKeyError(reply[1].decode(errors="replace"), connection.where)
+        connection.generation = reply[1].decode()
+    found: list[Stored[Entity] | str] = []
+    pairs = reply[1]
+    for raw_id, record in zip(pairs[::2], pairs[1::2], strict=True):
+        entity_id = raw_id.decode(errors="replace")
+        where = f"{keys[1]} {entity_id}"
+        stored = (
+            codec.decode_record(kind, entity_id, record, where)
+            if record is not None
+            else Garbage(where, "in the index, but there is no record")
+        )
+        if isinstance(stored, Garbage):
+            log.warning("store_garbage", where=stored.where, why=stored.why)
+            if on_garbage is not None:
+                on_garbage(stored)
+            found.append(entity_id)
+        else:
+            found.append(stored)
+    last = pairs[-2] if len(pairs) == 2 * size else None
+    return found, None if last is None else "(" + last.decode(errors="surrogateescape")
