@@ -1,0 +1,44 @@
+"""The customers, lines and diversions that the black-box tests use; numbers are BNetzA's for fiction."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A registered line and how its phone logs in."""
+
+    line: str
+    user: str
+    password: str
+    number: str
+    """A number that leads to it."""
+    target: str
+    """Where calls to that number go while it is down."""
+
+
+TRUNK = Registered("line-trunk", "trunk-a", "secret of trunk a", "+493023125010", "+491713920010")
+TRUNK_OWN_NUMBER, TRUNK_OWN_TARGET = "+493023125077", "+491713920077"
+"""An extension of the trunk's block with a rule of its own."""
+ACCOUNT = Registered("line-account", "phone-b", "secret of phone b", "+496990009001", "+491713920020")
+VOIP = Registered("line-voip", "phone-c", "secret of phone c", "+496990009002", "+491713920021")
+CLIENT = Registered("line-client", "phone-d", "secret of phone d", "+496990009003", "+491713920022")
+
+GATEWAY_LINE, GATEWAY_NUMBER, GATEWAY_TARGET = "line-gateway", "+4940669691", "+491713920030"
+"""A static gateway with a block; the number is the base, two digits follow."""
+
+IDLE_LINE = "line-idle"
+"""A trunk that never registers; its block is diverted to another block and keeps the extension."""
+
+
+def idle_pair(extension: str) -> tuple[str, str]:
+    """Return a number of the idle trunk's block and its target."""
+    return f"+492214710{extension}", f"+498999998{extension}"
+
+
+UNKNOWN_NUMBER = "+496990009999"
+
+
+def document(*, gateway: int, host: str = "127.0.0.1") -> dict[str, Any]:
+    """Return the load document; the static gateway is expected on port ``gateway``."""
+    raise NotImplementedError

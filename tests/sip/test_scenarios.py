@@ -1,0 +1,88 @@
+"""One SIPp scenario per feature, against the running service."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import StartService
+from tests.harness.caller import Caller
+from tests.harness.document import (
+    ACCOUNT,
+    GATEWAY_LINE,
+    GATEWAY_NUMBER,
+    GATEWAY_TARGET,
+    IDLE_LINE,
+    TRUNK,
+    UNKNOWN_NUMBER,
+    Registered,
+    idle_pair,
+)
+from tests.harness.service import Service
+from tests.harness.sipp import Sipp
+
+pytestmark = [pytest.mark.service, pytest.mark.sip]
+
+CALLS = 20
+GATEWAY_ROWS = [[f"{GATEWAY_NUMBER}{extension:02}"] for extension in range(CALLS)]
+
+
+def test_calls_of_a_line_that_is_down_are_redirected_with_extension_kept(service: Service, folder: Path) -> None:
+    service.wait_for_health(IDLE_LINE, "down")
+    rows = [idle_pair(f"{extension:03}") for extension in range(CALLS)]
+    Sipp("redirect", folder, remote=service.address, rows=rows, calls=CALLS).run()
+
+
+@pytest.mark.parametrize("scenario", ["call", "cancel", "reinvite"])
+def test_calls_of_a_healthy_line_are_proxied(scenario: str, service: Service, folder: Path, gateway_port: int) -> None:
+    with Sipp(f"uas_{scenario}", folder, port=gateway_port):
+        service.wait_for_health(GATEWAY_LINE, "up")
+        Sipp(scenario, folder, remote=service.address, rows=GATEWAY_ROWS, calls=CALLS).run()
+
+
+def test_calls_follow_the_gateway_down_and_up_again(service: Service, folder: Path, gateway_port: int) -> None:
+    rows = [[row[0], GATEWAY_TARGET] for row in GATEWAY_ROWS[:3]]
+    with Sipp("uas_call", folder, port=gateway_port):
+        service.wait_for_health(GATEWAY_LINE, "up")
+        Sipp("call", folder, remote=service.address, rows=rows, calls=3).run()
+    service.wait_for_health(GATEWAY_LINE, "down")
+    Sipp("redirect", folder, remote=service.address, rows=rows, calls=3).run()
+    with Sipp("uas_call", folder, port=gateway_port):
+        service.wait_for_health(GATEWAY_LINE, "up")
+        Sipp("call", folder, remote=service.address, rows=rows, calls=3).run()
+
+
+@pytest.mark.parametrize("phone", [TRUNK, ACCOUNT], ids=lambda phone: phone.user)
+def test_digest_registration_with_the_right_password(phone: Registered, service: Service, folder: Path) -> None:
+    Sipp("register", folder, remote=service.address, rows=[_row(phone, service)], calls=1).run()
+
+
+def test_digest_registration_with_a_wrong_password_is_refused(service: Service, folder: Path) -> None:
+    user, _, domain, expires = _row(ACCOUNT, service)
+    Sipp("register_wrong", folder, remote=service.address, rows=[[user, "wrong", domain, expires]], calls=1).run()
+
+
+def test_an_old_nonce_is_stale_and_the_phone_registers_with_a_new_one(folder: Path, start_service: StartService) -> None:
+    service = start_service(changes={"registrar": {"nonce_life_s": 10}})
+    Sipp("register_stale", folder, remote=service.address, rows=[_row(ACCOUNT, service)], calls=1, timeout_s=40).run()
+
+
+def test_a_binding_ends_when_its_time_is_over(service: Service, folder: Path) -> None:
+    user, password, domain, _ = _row(ACCOUNT, service)
+    Sipp("register_expiry", folder, remote=service.address, rows=[[user, password, domain, "2"]], calls=1).run()
+    service.wait_for_health(ACCOUNT.line, "down")
+    with Caller(service.address) as core:
+        assert core.dial(ACCOUNT.number).final.status == 302
+
+
+def test_the_proxy_answers_options_itself(service: Service, folder: Path) -> None:
+    Sipp("options", folder, remote=service.address, calls=5).run()
+
+
+def test_a_number_that_nobody_has_gets_404(service: Service) -> None:
+    with Caller(service.address) as core:
+        assert core.dial(UNKNOWN_NUMBER).statuses[-1] == 404
+
+
+def _row(phone: Registered, service: Service) -> list[str]:
+    host, port = service.address
+    return [phone.user, phone.password, f"{host}:{port}", "600"]
