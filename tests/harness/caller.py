@@ -50,7 +50,7 @@ class Caller:
             ("Contact", f"<sip:caller@{self.endpoint.sent_by}>"),
             ("Content-Type", "application/sdp"),
             *extra,
-            **({"via": via} if via else {}),
+            via=via,
         )
         request.body = SDP
         return request

@@ -193,12 +193,12 @@ class Endpoint:
             if wanted(message):
                 return self._pending.pop(at)
         while (left := deadline - time.monotonic()) > 0:
-            message = self.receive(left)
-            if message is None:
+            received = self.receive(left)
+            if received is None:
                 continue
-            if wanted(message):
-                return message
-            self._pending.append(message)
+            if wanted(received):
+                return received
+            self._pending.append(received)
         seen = "\n".join(f"  {message.start}" for message in self.seen[-10:]) or "  nothing"
         raise AssertionError(f"{what}: not received within {timeout_s} s by {self.sent_by}; received:\n{seen}")
 
@@ -214,16 +214,26 @@ class Endpoint:
         """Return a Via for a request from here."""
         return f"SIP/2.0/UDP {self.sent_by};branch=z9hG4bK{branch or token()}" + (";rport" if rport else "")
 
-    def request(self, method: str, target: str, *extra: tuple[str, str], to: str = "", cseq: int = 1, **fields: str) -> Message:
-        """Build a request; ``fields`` may give via, from_, call_id; ``extra`` are more header fields."""
+    def request(
+        self,
+        method: str,
+        target: str,
+        *extra: tuple[str, str],
+        to: str = "",
+        cseq: int = 1,
+        via: str = "",
+        from_: str = "",
+        call_id: str = "",
+    ) -> Message:
+        """Build a request; ``extra`` are more header fields, what is not given is made up."""
         return Message(
             f"{method} {target} SIP/2.0",
             [
-                ("Via", fields.get("via") or self.via()),
+                ("Via", via or self.via()),
                 ("Max-Forwards", "70"),
-                ("From", fields.get("from_") or f"<sip:tester@{self.sent_by}>;tag={token()}"),
+                ("From", from_ or f"<sip:tester@{self.sent_by}>;tag={token()}"),
                 ("To", to or f"<{target}>"),
-                ("Call-ID", fields.get("call_id") or f"{token()}@{self.host}"),
+                ("Call-ID", call_id or f"{token()}@{self.host}"),
                 ("CSeq", f"{cseq} {method}"),
                 *extra,
             ],
