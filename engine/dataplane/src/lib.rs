@@ -1,1 +1,39 @@
-//! Placeholder.
+//! The data plane of sipproxy: sockets, worker threads, registrar, prober and proxy.
+//!
+//! It drives `sip-core` (messages, transactions, digest) and `route-core` (table, verdicts, decision), which do no I/O, and
+//! knows nothing of Python or the store: what it is told comes as [`Settings`], tables and deltas, what it tells goes out as
+//! [`Event`]s. Nothing on the path of a packet waits for anything but the network.
+#![deny(unsafe_code)]
+
+mod calls;
+mod clock;
+mod counters;
+mod engine;
+mod events;
+mod explain;
+mod lines;
+mod mailbox;
+mod memo;
+mod net;
+mod proxy;
+mod redirect;
+mod registrar;
+mod rows;
+mod secret;
+mod settings;
+mod shared;
+mod slab;
+mod slots;
+mod token;
+mod transactions;
+mod wheel;
+mod worker;
+
+pub use engine::{Engine, Named, simulate};
+pub use events::{BindingChange, Event, EventBody};
+pub use explain::Explanation;
+pub use rows::{BindingRow, CallRow, LineState, TargetState, VerdictRow};
+pub use settings::{
+    CallTimers, CorePeer, FaultCodes, HistoryInfo, Interconnect, NumberFormat, RegistrarSettings, Settings,
+    SettingsError, UriScheme,
+};

@@ -133,6 +133,13 @@ impl HashKey {
         TransactionKey(hash.finish())
     }
 
+    /// 64 bits that only the holder of this key can make of `octets`: a signature for what comes back to us.
+    pub fn mac64(&self, octets: &[u8]) -> u64 {
+        let mut hash = Hash::new(self, Domain::Mac);
+        hash.part(octets);
+        hash.finish() as u64
+    }
+
     /// 128 bits that depend on `parts` and this key, for uses outside this module.
     pub(super) fn digest(&self, parts: &[&[u8]]) -> u128 {
         let mut hash = Hash::new(self, Domain::Branch);
@@ -186,6 +193,7 @@ enum Domain {
     Client,
     Tag,
     Branch,
+    Mac,
 }
 
 /// Hashes parts so that no two lists of parts run together: each is preceded by its length.

@@ -1,0 +1,236 @@
+//! System calls without a safe wrapper: `recvmmsg`, `sendmmsg`, `epoll`, `eventfd`.
+//!
+//! Each function checks the kernel's answer and hands out plain values; no raw pointer leaves this module.
+
+use std::io;
+use std::mem::{self, MaybeUninit};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// Buffers for one `recvmmsg`: `N` datagrams of at most `size` octets.
+pub(super) struct ReceiveBatch {
+    storage: Box<[u8]>,
+    size: usize,
+    stride: usize,
+    names: Box<[libc::sockaddr_storage]>,
+    vectors: Box<[libc::iovec]>,
+    headers: Box<[libc::mmsghdr]>,
+}
+
+// SAFETY: the raw pointers inside point only into the boxes of the same value, which move with it.
+unsafe impl Send for ReceiveBatch {}
+
+impl ReceiveBatch {
+    pub(super) fn new(count: usize, size: usize) -> Self {
+        let stride = size.next_multiple_of(4096) + STAGGER;
+        let mut storage = vec![0_u8; count * stride].into_boxed_slice();
+        // SAFETY: all-zero is a valid value of these C structures.
+        let mut names: Box<[libc::sockaddr_storage]> =
+            vec![unsafe { mem::zeroed() }; count].into_boxed_slice();
+        let mut vectors: Box<[libc::iovec]> = storage
+            .chunks_exact_mut(stride)
+            .map(|chunk| libc::iovec { iov_base: chunk.as_mut_ptr().cast(), iov_len: size })
+            .collect();
+        let headers = names
+            .iter_mut()
+            .zip(vectors.iter_mut())
+            .map(|(name, vector)| {
+                // SAFETY: all-zero is a valid msghdr; every pointer is set just below.
+                let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
+                header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
+                header.msg_hdr.msg_namelen = NAME_LENGTH;
+                header.msg_hdr.msg_iov = std::ptr::from_mut(vector);
+                header.msg_hdr.msg_iovlen = 1;
+                header
+            })
+            .collect();
+        Self { storage, size, stride, names, vectors, headers }
+    }
+
+    /// Receive what waits, without blocking; 0 when nothing does.
+    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        for header in &mut self.headers {
+            header.msg_hdr.msg_namelen = NAME_LENGTH;
+        }
+        debug_assert_eq!(self.vectors.len(), self.headers.len());
+        // SAFETY: every header points at live buffers of this value, sized as stated in `new`.
+        let received = unsafe {
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                self.headers.as_mut_ptr(),
+                self.headers.len() as libc::c_uint,
+                libc::MSG_DONTWAIT,
+                std::ptr::null_mut(),
+            )
+        };
+        match usize::try_from(received) {
+            Ok(count) => Ok(count),
+            Err(_) => match io::Error::last_os_error() {
+                e if e.kind() == io::ErrorKind::WouldBlock => Ok(0),
+                e if e.kind() == io::ErrorKind::Interrupted => Ok(0),
+                e => Err(e),
+            },
+        }
+    }
+
+    /// Datagram `index` of the last `receive` and where it came from; `None` for an address family that is not IP.
+    pub(super) fn datagram(&self, index: usize) -> Option<(&[u8], SocketAddr)> {
+        let length = (self.headers[index].msg_len as usize).min(self.size);
+        let start = index * self.stride;
+        let source = socket_address(&self.names[index])?;
+        Some((&self.storage[start..start + length], source))
+    }
+}
+
+/// Added to the distance of two buffers, so that the first octets of all datagrams of a batch do not fall into the same
+/// sets of the CPU's caches: buffers at a power of two would evict each other.
+const STAGGER: usize = 17 * 64;
+
+const NAME_LENGTH: libc::socklen_t = mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+
+fn socket_address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
+    match libc::c_int::from(name.ss_family) {
+        libc::AF_INET => {
+            // SAFETY: the kernel wrote a sockaddr_in for this family, and the storage is large and aligned enough.
+            let v4 = unsafe { &*std::ptr::from_ref(name).cast::<libc::sockaddr_in>() };
+            let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
+            Some(SocketAddr::V4(SocketAddrV4::new(ip, u16::from_be(v4.sin_port))))
+        }
+        libc::AF_INET6 => {
+            // SAFETY: as above, for sockaddr_in6.
+            let v6 = unsafe { &*std::ptr::from_ref(name).cast::<libc::sockaddr_in6>() };
+            let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+            let port = u16::from_be(v6.sin6_port);
+            Some(SocketAddr::V6(SocketAddrV6::new(ip, port, 0, v6.sin6_scope_id)))
+        }
+        _ => None,
+    }
+}
+
+/// Reusable arrays for one `sendmmsg`.
+pub(super) struct SendBatch {
+    names: Vec<(libc::sockaddr_storage, libc::socklen_t)>,
+    vectors: Vec<libc::iovec>,
+    headers: Vec<libc::mmsghdr>,
+}
+
+// SAFETY: the raw pointers are rebuilt by each `send` and not used after it.
+unsafe impl Send for SendBatch {}
+
+impl SendBatch {
+    pub(super) const fn new() -> Self {
+        Self { names: Vec::new(), vectors: Vec::new(), headers: Vec::new() }
+    }
+
+    /// Send `datagrams`; returns how many the kernel took before it said no, and why it stopped.
+    pub(super) fn send<'d>(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        datagrams: impl Iterator<Item = (&'d [u8], SocketAddr)>,
+    ) -> (usize, Option<io::Error>) {
+        self.names.clear();
+        self.vectors.clear();
+        self.headers.clear();
+        for (bytes, destination) in datagrams {
+            self.names.push(kernel_address(destination));
+            self.vectors.push(libc::iovec {
+                iov_base: bytes.as_ptr().cast_mut().cast(),
+                iov_len: bytes.len(),
+            });
+        }
+        for (name, vector) in self.names.iter_mut().zip(self.vectors.iter_mut()) {
+            // SAFETY: all-zero is a valid msghdr; the pointers below stay valid until the call returns,
+            // for neither vector grows any more.
+            let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
+            header.msg_hdr.msg_name = std::ptr::from_mut(&mut name.0).cast();
+            header.msg_hdr.msg_namelen = name.1;
+            header.msg_hdr.msg_iov = std::ptr::from_mut(vector);
+            header.msg_hdr.msg_iovlen = 1;
+            self.headers.push(header);
+        }
+        let mut sent = 0;
+        while sent < self.headers.len() {
+            let rest = &mut self.headers[sent..];
+            // SAFETY: headers, names, vectors and the datagrams themselves outlive the call.
+            let count = unsafe {
+                libc::sendmmsg(
+                    socket.as_raw_fd(),
+                    rest.as_mut_ptr(),
+                    rest.len() as libc::c_uint,
+                    libc::MSG_DONTWAIT,
+                )
+            };
+            match usize::try_from(count) {
+                Ok(count) => sent += count,
+                Err(_) => return (sent, Some(io::Error::last_os_error())),
+            }
+        }
+        (sent, None)
+    }
+}
+
+fn kernel_address(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
+    let address = socket2::SockAddr::from(address);
+    // SAFETY: all-zero is a valid sockaddr_storage, and `len` octets of a SockAddr are initialised and fit it.
+    unsafe {
+        let mut storage = MaybeUninit::<libc::sockaddr_storage>::zeroed();
+        std::ptr::copy_nonoverlapping(
+            address.as_ptr().cast::<u8>(),
+            storage.as_mut_ptr().cast::<u8>(),
+            address.len() as usize,
+        );
+        (storage.assume_init(), address.len())
+    }
+}
+
+fn owned(descriptor: RawFd) -> io::Result<OwnedFd> {
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just given us this descriptor and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// A non-blocking eventfd.
+pub(super) fn eventfd() -> io::Result<OwnedFd> {
+    // SAFETY: no pointers.
+    owned(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
+}
+
+pub(super) fn epoll_create() -> io::Result<OwnedFd> {
+    // SAFETY: no pointers.
+    owned(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })
+}
+
+/// Watch `target` for input, level-triggered, and report it as `token`.
+pub(super) fn epoll_add(epoll: BorrowedFd<'_>, target: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+    let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
+    // SAFETY: `event` lives through the call.
+    let result = unsafe {
+        libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, target.as_raw_fd(), &raw mut event)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Wait up to `timeout_ms` (−1: for ever) and append the tokens of what is readable.
+pub(super) fn epoll_wait(
+    epoll: BorrowedFd<'_>,
+    timeout_ms: i32,
+    tokens: &mut Vec<u64>,
+) -> io::Result<()> {
+    let mut events = [libc::epoll_event { events: 0, u64: 0 }; 32];
+    // SAFETY: the array lives through the call and its true length is given.
+    let count = unsafe {
+        libc::epoll_wait(epoll.as_raw_fd(), events.as_mut_ptr(), events.len() as libc::c_int, timeout_ms)
+    };
+    match usize::try_from(count) {
+        Ok(count) => {
+            tokens.extend(events[..count].iter().map(|event| event.u64));
+            Ok(())
+        }
+        Err(_) => match io::Error::last_os_error() {
+            e if e.kind() == io::ErrorKind::Interrupted => Ok(()),
+            e => Err(e),
+        },
+    }
+}

@@ -1,0 +1,136 @@
+//! Requests within dialogs, ACK end to end, and other requests of the core for a number (RFC 3261 §16.4–§16.6).
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use route_core::{Decision, InterconnectFlags, NoTrace, decide};
+use sip_core::build::{RequestForward, push_socket_address};
+use sip_core::header::HeaderName;
+use sip_core::transaction::key::TransactionKey;
+use sip_core::uri::{Host, Uri};
+
+use super::forward::Copy;
+use crate::token::Ends;
+use crate::worker::{Core, Incoming, View};
+
+/// Where a request within a dialog goes.
+struct NextHop {
+    destination: SocketAddr,
+    socket: usize,
+    pop_routes: usize,
+}
+
+impl Core {
+    /// A request with a To tag: it follows the Route that we put into its dialog.
+    pub(crate) fn on_in_dialog(&mut self, request: &Incoming<'_>, key: TransactionKey, view: &View) {
+        let Some(hop) = self.next_hop(request, view) else {
+            self.counters.requests_forbidden.increment();
+            return self.answer_stateless(request, view, 481, "Call/Transaction Does Not Exist", |response| response);
+        };
+        self.counters.requests_proxied.increment();
+        let id = self.open_context(request, key, None, VecDeque::new());
+        let copy = Copy {
+            request_uri: None,
+            destination: hop.destination,
+            socket: hop.socket,
+            pop_routes: hop.pop_routes,
+            ends: None,
+        };
+        self.send_copy(id, &copy);
+    }
+
+    /// An ACK to a 2xx has no transaction: it is sent on as it is (RFC 3261 §16.11, §17.1).
+    pub(crate) fn on_end_to_end_ack(&mut self, request: &Incoming<'_>, view: &View) {
+        let hop = self.next_hop(request, view);
+        let hop = hop.filter(|_| request.message.max_forwards() != Some(0));
+        let Some((hop, socket)) = hop.and_then(|hop| {
+            let socket = self.socket_for(hop.destination, hop.socket)?;
+            Some((hop, socket))
+        }) else {
+            self.counters.stray_dropped.increment();
+            return;
+        };
+        let mut via = Vec::with_capacity(96);
+        via.extend_from_slice(b"SIP/2.0/UDP ");
+        push_socket_address(&mut via, self.locals[socket]);
+        via.extend_from_slice(b";rport;branch=");
+        via.extend_from_slice(&self.branches.next_branch());
+        let forward = RequestForward {
+            via: &via,
+            received: Some(request.source),
+            pop_routes: hop.pop_routes,
+            max_forwards: request.message.max_forwards().unwrap_or(71).saturating_sub(1),
+            ..RequestForward::default()
+        };
+        self.outbox.push_with(socket, hop.destination, |out| forward.write(&request.message, out));
+    }
+
+    /// §16.4: our own Route values are taken off; the token in them says which two ends this dialog joins, and whoever is not the
+    /// line's end talks to it.
+    fn next_hop(&self, request: &Incoming<'_>, view: &View) -> Option<NextHop> {
+        let mut pop_routes = 0;
+        let mut ends = None;
+        let mut next_route = None;
+        for value in request.message.routes() {
+            let Ok(uri) = value.and_then(|route| route.uri()) else { return None };
+            if next_route.is_none() && self.is_own_host(&uri.host, uri.port, view) {
+                pop_routes += 1;
+                ends = ends.or_else(|| Ends::read(uri.user?, &self.shared.secrets.route));
+            } else if next_route.is_none() {
+                next_route = Some(uri);
+            }
+        }
+        let ends = ends?;
+        let from_line = request.source == ends.line
+            || (view.policy.interconnect_of(request.source).is_none() && request.source != ends.core);
+        let destination = match (&next_route, from_line) {
+            (Some(route), _) => address_of(route),
+            (None, false) => Some(ends.line),
+            // A name cannot be asked for here; the core takes its dialogs where it sent the INVITE from.
+            (None, true) => Some(address_of(&request.message.uri().ok()?).unwrap_or(ends.core)),
+        }?;
+        Some(NextHop { destination, socket: request.socket, pop_routes })
+    }
+
+    /// MESSAGE, SUBSCRIBE, OPTIONS for a number, unknown methods: as a call, without its rescue.
+    pub(crate) fn on_other(&mut self, request: &Incoming<'_>, key: TransactionKey, uri: &Uri<'_>, view: &View) {
+        let Some(interconnect) = view.policy.interconnect_of(request.source) else {
+            self.counters.requests_forbidden.increment();
+            return self.answer_stateless(request, view, 403, "Forbidden", |response| response);
+        };
+        let flags = InterconnectFlags { redirect_only: false };
+        let called = interconnect.plan.canonical(uri.user.unwrap_or_default()).ok();
+        let decision = called
+            .map(|called| decide(called, &view.table, |line| self.line_view(line, view), flags, &mut NoTrace));
+        let line = match decision {
+            Some(Decision::Proxy { line, .. }) if !request.message.has(HeaderName::Route) => line,
+            Some(Decision::Redirect { .. } | Decision::Unavailable { .. }) => {
+                return self.answer_stateless(request, view, 480, "Temporarily Unavailable", |response| response);
+            }
+            _ => return self.answer_stateless(request, view, 404, "Not Found", |response| response),
+        };
+        let Some(target) = self.call_targets(line).into_iter().next() else {
+            return self.answer_stateless(request, view, 480, "Temporarily Unavailable", |response| response);
+        };
+        self.counters.requests_proxied.increment();
+        let id = self.open_context(request, key, None, VecDeque::new());
+        let copy = Copy {
+            request_uri: Some(&target.uri),
+            destination: target.address,
+            socket: target.socket,
+            pop_routes: 0,
+            ends: Some(Ends { line: target.address, core: request.source }),
+        };
+        self.send_copy(id, &copy);
+    }
+}
+
+/// The address in a URI that needs no resolution.
+fn address_of(uri: &Uri<'_>) -> Option<SocketAddr> {
+    let port = uri.port.unwrap_or(5060);
+    match uri.host {
+        Host::V4(ip) => Some(SocketAddr::new(ip.into(), port)),
+        Host::V6(ip) => Some(SocketAddr::new(ip.into(), port)),
+        _ => None,
+    }
+}

@@ -1,0 +1,199 @@
+//! Sending a request on: RFC 3261 §16.6.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use route_core::{Health, LineSlot, RequestUri};
+use sip_core::build::{RequestForward, ResponseWriter, push_socket_address};
+use sip_core::header::HeaderName;
+use sip_core::message::OwnedMessage;
+use sip_core::time::Timestamp;
+use sip_core::transaction::key::TransactionKey;
+use sip_core::uri::Uri;
+
+use super::{Branch, Call, Context, ContextId, Fate, Heard};
+use crate::calls::Step;
+use crate::slots::Target;
+use crate::token::Ends;
+use crate::transactions::ClientUser;
+use crate::worker::{Core, Incoming, View};
+
+/// How a copy of a request differs from what came.
+pub(super) struct Copy<'c> {
+    pub(super) request_uri: Option<&'c [u8]>,
+    pub(super) destination: SocketAddr,
+    pub(super) socket: usize,
+    pub(super) pop_routes: usize,
+    /// Present: we want to stay in the dialog.
+    pub(super) ends: Option<Ends>,
+}
+
+impl Core {
+    /// Begin a call to its line.
+    pub(super) fn proxy_call(&mut self, request: &Incoming<'_>, key: TransactionKey, call: Call, view: &View) {
+        let queue = VecDeque::from(self.call_targets(call.line));
+        self.counters.calls_proxied.increment();
+        let id = self.open_context(request, key, Some(call), queue);
+        self.try_next_target(id, view);
+    }
+
+    /// The targets of a line in the order in which calls try them: healthy before suspect, by rank, those that are down only if
+    /// there are no others.
+    pub(super) fn call_targets(&self, line: LineSlot) -> Vec<Arc<Target>> {
+        let Some(all) = self.shared.slots.read(line).and_then(crate::slots::Slot::targets) else {
+            return Vec::new();
+        };
+        let mut order: Vec<Arc<Target>> =
+            all.iter().filter(|target| target.health() != Health::Down).cloned().collect();
+        if order.is_empty() {
+            order.extend(all.iter().cloned());
+        }
+        // The sort is stable: ranks keep their order within a health.
+        order.sort_by_key(|target| target.health() == Health::Suspect);
+        order
+    }
+
+    /// A server transaction and a response context for `request`; an INVITE gets its 100 (§16.2).
+    pub(super) fn open_context(
+        &mut self,
+        request: &Incoming<'_>,
+        key: TransactionKey,
+        call: Option<Call>,
+        queue: VecDeque<Arc<Target>>,
+    ) -> ContextId {
+        let is_invite = request.message.method() == sip_core::method::Method::Invite;
+        let (transactions, mut io) = self.transactions_io();
+        let server = transactions.open_server(key, is_invite, request.answer_to, request.socket, &mut io);
+        if is_invite {
+            let mut trying = Vec::new();
+            ResponseWriter::new(&mut trying, &request.message, 100, "Trying", None, Some(request.source)).finish(None);
+            transactions.respond(server, 100, trying, &mut io);
+        }
+        let id = self.contexts.insert(Context {
+            server,
+            server_gone: false,
+            request: OwnedMessage::from(&request.message),
+            source: request.source,
+            socket: request.socket,
+            is_invite,
+            call,
+            branches: Vec::new(),
+            queue,
+            answered: 0,
+            cancelled: false,
+            patience: Timestamp::MAX,
+            scheduled: Timestamp::MAX,
+        });
+        if let Some(server) = self.transactions.server_mut(server) {
+            server.context = Some(id);
+        }
+        id
+    }
+
+    /// Send the call to its next target; false when there is none left.
+    pub(super) fn try_next_target(&mut self, id: ContextId, view: &View) -> bool {
+        let Some(context) = self.contexts.get_mut(id) else { return false };
+        let Some(target) = context.queue.pop_front() else {
+            if context.branches.is_empty() {
+                self.fail_call(id, 480, view);
+            }
+            return false;
+        };
+        let Some(call) = context.call else { return false };
+        let ends = Ends { line: target.address, core: context.source };
+        let request_uri = match view.table.line(call.line).map(|line| line.request_uri) {
+            Some(RequestUri::Number) => number_uri(&target.uri, call),
+            _ => target.uri.to_vec(),
+        };
+        let pop_routes = context.request.view().values(HeaderName::Route).count();
+        context.patience = Timestamp::from_micros(self.now.as_micros() + call.silence_us);
+        self.calls.step(call.record, self.now, Step::Request(target.address));
+        let copy = Copy {
+            request_uri: Some(&request_uri),
+            destination: target.address,
+            socket: target.socket,
+            pop_routes,
+            ends: Some(ends),
+        };
+        self.send_copy(id, &copy);
+        self.schedule_context(id);
+        true
+    }
+
+    /// Send one copy of the context's request and open its branch.
+    pub(super) fn send_copy(&mut self, id: ContextId, copy: &Copy<'_>) {
+        let Some(socket) = self.socket_for(copy.destination, copy.socket) else { return };
+        let Some(context) = self.contexts.get(id) else { return };
+        let local = self.locals[socket];
+        let branch = self.branches.next_branch();
+        let mut via = Vec::with_capacity(96);
+        via.extend_from_slice(b"SIP/2.0/UDP ");
+        push_socket_address(&mut via, local);
+        via.extend_from_slice(b";rport;branch=");
+        via.extend_from_slice(&branch);
+        let record_route = copy.ends.map(|ends| {
+            let mut value = Vec::with_capacity(128);
+            value.extend_from_slice(b"<sip:");
+            ends.write(&self.shared.secrets.route, &mut value);
+            value.push(b'@');
+            push_socket_address(&mut value, local);
+            value.extend_from_slice(b";lr>");
+            value
+        });
+        let message = context.request.view();
+        let forward = RequestForward {
+            request_uri: copy.request_uri,
+            via: &via,
+            received: Some(context.source),
+            record_route: record_route.as_deref(),
+            pop_routes: copy.pop_routes,
+            max_forwards: message.max_forwards().unwrap_or(71).saturating_sub(1),
+            ..RequestForward::default()
+        };
+        let mut bytes = Vec::new();
+        forward.write(&message, &mut bytes);
+        let key = self.shared.secrets.transaction.client_key(&branch, message.method().as_bytes());
+        let is_invite = context.is_invite;
+        let user = ClientUser::Branch(id, context.branches.len() as u8);
+        let (transactions, mut io) = self.transactions_io();
+        let client = transactions.open_client(
+            key,
+            is_invite,
+            bytes.into_boxed_slice(),
+            (socket, copy.destination),
+            user,
+            &mut io,
+        );
+        if let Some(context) = self.contexts.get_mut(id) {
+            context.branches.push(Branch {
+                client,
+                gone: false,
+                address: copy.destination,
+                heard: Heard::Nothing,
+                fate: Fate::Running,
+                ends: Timestamp::MAX,
+                closed: Vec::new(),
+            });
+        }
+    }
+}
+
+/// The contact's URI with the called number as its user: what a PBX that registered once for all its numbers wants.
+fn number_uri(contact: &[u8], call: Call) -> Vec<u8> {
+    let mut out = Vec::with_capacity(contact.len() + 20);
+    let (digits, length) = call.called.to_ascii();
+    let Ok(uri) = Uri::parse(contact) else { return contact.to_vec() };
+    let Some(scheme_end) = contact.iter().position(|octet| *octet == b':') else { return contact.to_vec() };
+    // What follows the user part and its `@`; a URI without user starts with its host.
+    let rest = match (uri.user, contact.iter().position(|octet| *octet == b'@')) {
+        (Some(_), Some(at)) => &contact[at + 1..],
+        _ => &contact[scheme_end + 1..],
+    };
+    out.extend_from_slice(&contact[..=scheme_end]);
+    out.push(b'+');
+    out.extend_from_slice(&digits[..length]);
+    out.push(b'@');
+    out.extend_from_slice(rest);
+    out
+}

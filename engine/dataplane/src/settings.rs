@@ -1,0 +1,329 @@
+//! What the engine is told at start and at a reload, checked, and compiled to what the workers look up.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use route_core::{NumberPlan, Profile};
+
+/// A setting that cannot be used. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsError {
+    /// Which setting, e.g. `listen[0]`.
+    pub place: String,
+    /// What is wrong with it.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl SettingsError {
+    pub(crate) fn new(place: impl Into<String>, what: impl Into<String>, remedy: &str) -> Self {
+        Self { place: place.into(), what: what.into(), remedy: remedy.to_owned() }
+    }
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.place, self.what, self.remedy)
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+/// How numbers are written towards a core network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberFormat {
+    /// `+4930…`
+    PlusE164,
+    /// `004930…`
+    InternationalPrefix,
+    /// `030…` for the own country, international otherwise.
+    National,
+}
+
+/// Scheme of the URIs in a 302.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UriScheme {
+    /// `sip:+4930…@domain;user=phone`
+    Sip,
+    /// `tel:+4930…`
+    Tel,
+}
+
+/// When a 302 carries History-Info (RFC 7044).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryInfo {
+    /// The request offered it: `Supported: histinfo`, or it carries one.
+    IfOffered,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What one core network sends and wants back.
+#[derive(Clone, Debug)]
+pub struct Interconnect {
+    /// Its name in the configuration.
+    pub name: String,
+    /// How its numbers are read.
+    pub plan: NumberPlan,
+    /// Country code for the national format.
+    pub country_code: String,
+    /// National prefix for the national format.
+    pub national_prefix: String,
+    /// International prefix for the `00` format.
+    pub international_prefix: String,
+    /// Host part of URIs in a 302; empty: the address the request came to.
+    pub domain: String,
+    /// Of numbers in a 302.
+    pub number_format: NumberFormat,
+    /// Of URIs in a 302.
+    pub uri_scheme: UriScheme,
+    /// Add Diversion (RFC 5806).
+    pub diversion: bool,
+    /// Add History-Info (RFC 7044).
+    pub history_info: HistoryInfo,
+    /// Add a SIP reason beside the Q.850 one.
+    pub reason_sip: bool,
+    /// Answer for unknown numbers.
+    pub unknown_number_status: u16,
+    /// Answer 302 to the line's contact instead of proxying.
+    pub redirect_only: bool,
+}
+
+/// Who may send INVITEs.
+#[derive(Clone, Debug)]
+pub struct CorePeer {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Network address.
+    pub network: IpAddr,
+    /// Bits of `network` that count.
+    pub prefix_length: u8,
+    /// Source port; 0: any.
+    pub port: u16,
+    /// Name of its interconnect.
+    pub interconnect: String,
+}
+
+/// The registrar's settings. Times in seconds.
+#[derive(Clone, Debug)]
+pub struct RegistrarSettings {
+    /// Digest realm.
+    pub realm: String,
+    /// Take REGISTER without digest.
+    pub open: bool,
+    /// Shorter ones get 423.
+    pub min_expires_s: u32,
+    /// When the request names none.
+    pub default_expires_s: u32,
+    /// Longer ones are cut.
+    pub max_expires_s: u32,
+    /// Contacts per line; one more replaces the one that expires first.
+    pub max_contacts: usize,
+    /// After this a nonce is stale.
+    pub nonce_life_s: u32,
+    /// How long a 200 waits for the store.
+    pub store_wait_s: f64,
+    /// Grace for bindings that ran out while the process was down.
+    pub restart_grace_s: f64,
+}
+
+/// Everything the engine is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Concrete addresses to bind.
+    pub listen: Vec<SocketAddr>,
+    /// Worker threads.
+    pub workers: usize,
+    /// Host names that are ours.
+    pub domains: Vec<String>,
+    /// Value of the Server header field; empty: none.
+    pub server_header: String,
+    /// Who may send INVITEs.
+    pub core_peers: Vec<CorePeer>,
+    /// The core networks.
+    pub interconnects: Vec<Interconnect>,
+    /// Verdict profiles by name.
+    pub profiles: Vec<(String, Profile, CallTimers)>,
+    /// The registrar.
+    pub registrar: RegistrarSettings,
+    /// Events kept for Python.
+    pub event_queue: usize,
+    /// Calls per worker that can be looked up afterwards.
+    pub call_records: usize,
+    /// Signs nonces, tags, branches and Record-Route tokens.
+    pub secret: [u8; 32],
+}
+
+/// How long a call waits for its line, by what it has heard so far. Microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallTimers {
+    /// Silence, line up.
+    pub answer_us: u64,
+    /// Silence, line suspect.
+    pub suspect_us: u64,
+    /// 100 and nothing more.
+    pub trying_us: u64,
+    /// Ringing: Timer C (RFC 3261 §16.6 item 11), more than three minutes.
+    pub ring_us: u64,
+    /// Finals before any 18x that count as a fault of the line.
+    pub fault_codes: FaultCodes,
+}
+
+impl CallTimers {
+    /// For a line whose profile is not configured.
+    pub const DEFAULT: Self = Self {
+        answer_us: 2_000_000,
+        suspect_us: 1_000_000,
+        trying_us: 8_000_000,
+        ring_us: 181_000_000,
+        fault_codes: FaultCodes([0; 5]),
+    };
+}
+
+/// A set of status codes 400…699, small enough to copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct FaultCodes([u64; 5]);
+
+impl FaultCodes {
+    /// Codes outside 400…699 are ignored.
+    pub fn new(codes: impl IntoIterator<Item = u16>) -> Self {
+        let mut bits = [0; 5];
+        for code in codes {
+            if let Some(index) = code.checked_sub(400).map(usize::from).filter(|i| *i < 300) {
+                bits[index / 64] |= 1 << (index % 64);
+            }
+        }
+        Self(bits)
+    }
+
+    /// Whether `code` is in the set.
+    pub fn contains(&self, code: u16) -> bool {
+        code.checked_sub(400)
+            .map(usize::from)
+            .filter(|i| *i < 300)
+            .is_some_and(|i| self.0[i / 64] & (1 << (i % 64)) != 0)
+    }
+}
+
+/// The part of the settings that may change at a reload, as the workers look it up.
+pub(crate) struct Policy {
+    pub(crate) settings: Settings,
+    peers: Vec<(CorePeer, usize)>,
+    profiles: HashMap<String, usize>,
+}
+
+impl Policy {
+    pub(crate) fn new(settings: Settings) -> Result<Arc<Self>, SettingsError> {
+        if settings.listen.is_empty() {
+            return Err(SettingsError::new("listen", "is empty", "name at least one address, e.g. 192.0.2.10:5060"));
+        }
+        for (i, address) in settings.listen.iter().enumerate() {
+            if address.ip().is_unspecified() {
+                return Err(SettingsError::new(
+                    format!("listen[{i}]"),
+                    format!("{address} stands for all addresses, but Via and Record-Route must name one"),
+                    "name each address of this host that shall take SIP",
+                ));
+            }
+        }
+        if !(1..=64).contains(&settings.workers) {
+            return Err(SettingsError::new("workers", "is not between 1 and 64", "use the number of cores for SIP"));
+        }
+        let mut peers = Vec::new();
+        for (i, peer) in settings.core_peers.iter().enumerate() {
+            let index = settings.interconnects.iter().position(|x| x.name == peer.interconnect);
+            let Some(index) = index else {
+                return Err(SettingsError::new(
+                    format!("core_peers[{i}].interconnect"),
+                    format!("there is no interconnect {:?}", peer.interconnect),
+                    "name one of [[interconnect]]",
+                ));
+            };
+            peers.push((peer.clone(), index));
+        }
+        // The most specific network first, a given port before any port.
+        peers.sort_by_key(|(peer, _)| (u8::MAX - peer.prefix_length, peer.port == 0));
+        let profiles =
+            settings.profiles.iter().enumerate().map(|(i, p)| (p.0.clone(), i)).collect();
+        Ok(Arc::new(Self { settings, peers, profiles }))
+    }
+
+    /// The interconnect that `source` belongs to; `None`: not a core peer.
+    pub(crate) fn interconnect_of(&self, source: SocketAddr) -> Option<&Interconnect> {
+        self.peers
+            .iter()
+            .find(|(peer, _)| {
+                (peer.port == 0 || peer.port == source.port())
+                    && within(source.ip(), peer.network, peer.prefix_length)
+            })
+            .and_then(|(_, index)| self.settings.interconnects.get(*index))
+    }
+
+    pub(crate) fn interconnect(&self, name: &str) -> Option<&Interconnect> {
+        self.settings.interconnects.iter().find(|x| x.name == name)
+    }
+
+    pub(crate) fn profile(&self, name: &str) -> Option<&(String, Profile, CallTimers)> {
+        self.profiles.get(name).and_then(|index| self.settings.profiles.get(*index))
+    }
+
+    /// How long calls to a line of this profile wait.
+    pub(crate) fn call_timers(&self, name: &str) -> CallTimers {
+        self.profile(name).map_or(CallTimers::DEFAULT, |profile| profile.2)
+    }
+
+    /// Whether a Request-URI's host is us: one of the domains, or a listen address.
+    pub(crate) fn is_own_domain(&self, host: &[u8]) -> bool {
+        self.settings.domains.iter().any(|domain| domain.as_bytes().eq_ignore_ascii_case(host))
+    }
+}
+
+fn within(address: IpAddr, network: IpAddr, length: u8) -> bool {
+    match (address, network) {
+        (IpAddr::V4(a), IpAddr::V4(n)) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(length.min(32))).unwrap_or(0);
+            (u32::from(a) ^ u32::from(n)) & mask == 0
+        }
+        (IpAddr::V6(a), IpAddr::V6(n)) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(length.min(128))).unwrap_or(0);
+            (u128::from(a) ^ u128::from(n)) & mask == 0
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_contain_what_they_should() {
+        let rows = [
+            ("192.0.2.7", "192.0.2.0", 24, true),
+            ("192.0.3.7", "192.0.2.0", 24, false),
+            ("192.0.2.7", "192.0.2.7", 32, true),
+            ("192.0.2.8", "192.0.2.7", 32, false),
+            ("198.51.100.1", "0.0.0.0", 0, true),
+            ("2001:db8::1", "2001:db8::", 32, true),
+            ("2001:db9::1", "2001:db8::", 32, false),
+            ("2001:db9::1", "::", 0, true),
+            ("192.0.2.7", "::", 0, false),
+        ];
+        for (address, network, length, expected) in rows {
+            let actual = within(address.parse().unwrap(), network.parse().unwrap(), length);
+            assert_eq!(expected, actual, "{address} in {network}/{length}");
+        }
+    }
+
+    #[test]
+    fn fault_codes_hold_what_they_were_given() {
+        let codes = FaultCodes::new([408, 503, 699, 200, 700]);
+        let held: Vec<u16> = (0..1000).filter(|code| codes.contains(*code)).collect();
+        assert_eq!(vec![408, 503, 699], held);
+    }
+}

@@ -1,0 +1,252 @@
+//! What every worker reads about a line without a lock: its verdict and where its calls go.
+//!
+//! One worker owns a line (`owner`) and is the only writer of its slot; all read. A slot's memory is never given back
+//! while the process lives, so a reader needs no guard for it.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwapOption;
+use route_core::{Cause, Health, LineSlot, LineView, Wish};
+use sip_core::time::Timestamp;
+
+/// A contact of a registered line, or a peer of a static one.
+pub(crate) struct Target {
+    /// The Request-URI of a call to it: the contact URI as registered, or `sip:peer`.
+    pub(crate) uri: Box<[u8]>,
+    /// Where to send: the source of the REGISTER (RFC 3581), or the peer.
+    pub(crate) address: SocketAddr,
+    /// Index of the listen socket to send from.
+    pub(crate) socket: usize,
+    /// Lower goes first: the peer's priority, or 1000 − q in thousandths.
+    pub(crate) rank: u16,
+    /// What makes it a binding; `None` for a static peer.
+    pub(crate) binding: Option<Binding>,
+    health: AtomicU8,
+    rtt_us: AtomicU32,
+    last_seen: AtomicU64,
+}
+
+/// RFC 3261 §10.3: what a registrar keeps with a contact.
+pub(crate) struct Binding {
+    pub(crate) user: Box<str>,
+    pub(crate) call_id: Box<[u8]>,
+    pub(crate) cseq: u32,
+    pub(crate) expires: Timestamp,
+    pub(crate) user_agent: Box<[u8]>,
+}
+
+impl Target {
+    pub(crate) fn new(
+        uri: Box<[u8]>,
+        address: SocketAddr,
+        socket: usize,
+        rank: u16,
+        binding: Option<Binding>,
+    ) -> Self {
+        Self {
+            uri,
+            address,
+            socket,
+            rank,
+            binding,
+            health: AtomicU8::new(health_code(Health::Unknown)),
+            rtt_us: AtomicU32::new(u32::MAX),
+            last_seen: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        health_of(self.health.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_health(&self, health: Health) {
+        self.health.store(health_code(health), Ordering::Relaxed);
+    }
+
+    /// Round trip of the last OPTIONS in microseconds.
+    pub(crate) fn rtt_us(&self) -> Option<u32> {
+        Some(self.rtt_us.load(Ordering::Relaxed)).filter(|rtt| *rtt != u32::MAX)
+    }
+
+    pub(crate) fn set_rtt_us(&self, rtt: u32) {
+        self.rtt_us.store(rtt, Ordering::Relaxed);
+    }
+
+    /// When the last packet of any kind came from there.
+    pub(crate) fn last_seen(&self) -> Option<Timestamp> {
+        Some(self.last_seen.load(Ordering::Relaxed)).filter(|at| *at != 0).map(Timestamp::from_micros)
+    }
+
+    pub(crate) fn seen(&self, now: Timestamp) {
+        self.last_seen.store(now.as_micros(), Ordering::Relaxed);
+    }
+
+    /// Keep what is known about the same flow when a binding is refreshed.
+    pub(crate) fn inherit(&self, older: &Self) {
+        self.health.store(older.health.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.rtt_us.store(older.rtt_us.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.last_seen.store(older.last_seen.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+/// All targets of a line, best rank first. Replaced as a whole.
+pub(crate) type Targets = Vec<Arc<Target>>;
+
+/// The published state of one line.
+#[derive(Default)]
+pub(crate) struct Slot {
+    /// Health in the lowest octet, above it microseconds of the last change.
+    verdict: AtomicU64,
+    /// Kind of the cause, and its status code in the upper half. Written before the verdict.
+    cause: AtomicU32,
+    /// A call may be tried although calls took the line down.
+    trial: AtomicBool,
+    targets: ArcSwapOption<Targets>,
+}
+
+impl Slot {
+    pub(crate) fn health(&self) -> Health {
+        health_of(self.verdict.load(Ordering::Acquire) as u8)
+    }
+
+    /// When the health last changed.
+    pub(crate) fn since(&self) -> Timestamp {
+        Timestamp::from_micros(self.verdict.load(Ordering::Acquire) >> 8)
+    }
+
+    /// What brought the health about.
+    pub(crate) fn cause(&self) -> Cause {
+        cause_of(self.cause.load(Ordering::Relaxed))
+    }
+
+    /// The line as a decision sees it.
+    pub(crate) fn view(&self, wish: Wish) -> LineView {
+        LineView {
+            health: self.health(),
+            cause: self.cause(),
+            wish,
+            bound: self.has_targets(),
+            trial: self.trial.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn set_trial(&self, due: bool) {
+        self.trial.store(due, Ordering::Relaxed);
+    }
+
+    /// Take the due trial: of many calls at once only one is it.
+    pub(crate) fn take_trial(&self) -> bool {
+        self.trial.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn publish(&self, health: Health, cause: Cause, since: Timestamp) {
+        self.cause.store(cause_code(cause), Ordering::Relaxed);
+        let word = since.as_micros() << 8 | u64::from(health_code(health));
+        self.verdict.store(word, Ordering::Release);
+    }
+
+    pub(crate) fn targets(&self) -> Option<Arc<Targets>> {
+        self.targets.load_full()
+    }
+
+    pub(crate) fn has_targets(&self) -> bool {
+        self.targets.load().as_ref().is_some_and(|targets| !targets.is_empty())
+    }
+
+    pub(crate) fn set_targets(&self, targets: Targets) {
+        self.targets.store((!targets.is_empty()).then(|| Arc::new(targets)));
+    }
+}
+
+const CHUNK: usize = 1024;
+/// 16,384 chunks of 1,024: sixteen million lines.
+const CHUNKS: usize = 16_384;
+
+/// The slots of all lines.
+pub(crate) struct Slots {
+    chunks: Box<[OnceLock<Box<[Slot]>>]>,
+}
+
+impl Slots {
+    pub(crate) fn new() -> Self {
+        Self { chunks: (0..CHUNKS).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// The slot of `line`; `None` beyond sixteen million lines, or if it was never written.
+    pub(crate) fn read(&self, line: LineSlot) -> Option<&Slot> {
+        let index = line.0 as usize;
+        self.chunks.get(index / CHUNK)?.get()?.get(index % CHUNK)
+    }
+
+    /// The slot of `line`, made if it is new.
+    pub(crate) fn slot(&self, line: LineSlot) -> Option<&Slot> {
+        let index = line.0 as usize;
+        self.chunks
+            .get(index / CHUNK)?
+            .get_or_init(|| (0..CHUNK).map(|_| Slot::default()).collect())
+            .get(index % CHUNK)
+    }
+}
+
+/// The worker that owns `line`: its verdict, bindings and probes.
+pub(crate) const fn owner(line: LineSlot, workers: usize) -> usize {
+    line.0 as usize % workers
+}
+
+const fn health_code(health: Health) -> u8 {
+    match health {
+        Health::Unknown => 0,
+        Health::Up => 1,
+        Health::Suspect => 2,
+        Health::Down => 3,
+    }
+}
+
+const fn health_of(code: u8) -> Health {
+    match code {
+        1 => Health::Up,
+        2 => Health::Suspect,
+        3 => Health::Down,
+        _ => Health::Unknown,
+    }
+}
+
+const fn cause_code(cause: Cause) -> u32 {
+    let (kind, code) = match cause {
+        Cause::Start => (0, 0),
+        Cause::OptionsTimeout => (1, 0),
+        Cause::OptionsCode(code) => (2, code),
+        Cause::NotRegistered => (3, 0),
+        Cause::Expired => (4, 0),
+        Cause::Removed => (5, 0),
+        Cause::CallFailed(code) => (6, code),
+        Cause::CallSilent => (7, 0),
+        Cause::Icmp => (8, 0),
+        Cause::Wish => (9, 0),
+        Cause::OptionsAnswered => (10, 0),
+        Cause::Registered => (11, 0),
+        Cause::CallAnswered => (12, 0),
+    };
+    kind | (code as u32) << 16
+}
+
+const fn cause_of(code: u32) -> Cause {
+    let status = (code >> 16) as u16;
+    match code & 0xffff {
+        1 => Cause::OptionsTimeout,
+        2 => Cause::OptionsCode(status),
+        3 => Cause::NotRegistered,
+        4 => Cause::Expired,
+        5 => Cause::Removed,
+        6 => Cause::CallFailed(status),
+        7 => Cause::CallSilent,
+        8 => Cause::Icmp,
+        9 => Cause::Wish,
+        10 => Cause::OptionsAnswered,
+        11 => Cause::Registered,
+        12 => Cause::CallAnswered,
+        _ => Cause::Start,
+    }
+}

@@ -1,0 +1,141 @@
+//! The state of one worker, without its sockets: so a datagram may lie in a socket's buffer while it is worked on.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use route_core::{CallOutcome, LineSlot, RouteTable};
+use sip_core::build::ResponseWriter;
+use sip_core::message::Message;
+use sip_core::time::{TimerValues, Timestamp};
+use sip_core::transaction::branch::Branches;
+
+use super::{Letter, Token};
+use crate::calls::CallLog;
+use crate::counters::Counters;
+use crate::lines::Lines;
+use crate::memo::RedirectMemo;
+use crate::net::Outbox;
+use crate::proxy::Context;
+use crate::registrar::Registrar;
+use crate::secret::random_u64;
+use crate::settings::Policy;
+use crate::shared::Shared;
+use crate::slab::Slab;
+use crate::transactions::{Io, Transactions};
+use crate::wheel::TimerWheel;
+
+/// The policy and the route table of one turn.
+pub(crate) struct View {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) table: Arc<RouteTable>,
+}
+
+pub(crate) struct Core {
+    pub(crate) index: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) counters: Arc<Counters>,
+    /// Our address on each socket.
+    pub(crate) locals: Vec<SocketAddr>,
+    pub(crate) now: Timestamp,
+    pub(crate) outbox: Outbox,
+    pub(crate) wheel: TimerWheel<Token>,
+    pub(crate) memo: RedirectMemo,
+    pub(crate) calls: CallLog,
+    pub(crate) transactions: Transactions,
+    pub(crate) contexts: Slab<Context>,
+    pub(crate) branches: Branches,
+    pub(crate) lines: Lines,
+    pub(crate) registrar: Registrar,
+}
+
+/// Redirects remembered per worker: 8 MB, ten seconds of 100,000 calls a second and 32 s of 30,000.
+const REDIRECTS_REMEMBERED: usize = 1 << 20;
+
+impl Core {
+    pub(crate) fn new(index: usize, shared: Arc<Shared>, locals: Vec<SocketAddr>) -> Self {
+        let now = shared.clock.now();
+        let call_records = shared.policy.load().settings.call_records;
+        let counters = Arc::clone(&shared.workers[index].counters);
+        let branches = Branches::new(shared.secrets.branch.clone(), index as u8, random_u64());
+        Self {
+            index,
+            counters,
+            locals,
+            now,
+            outbox: Outbox::new(),
+            wheel: TimerWheel::new(now),
+            memo: RedirectMemo::new(REDIRECTS_REMEMBERED),
+            calls: CallLog::new(call_records),
+            transactions: Transactions::new(TimerValues::RFC3261),
+            contexts: Slab::new(),
+            branches,
+            lines: Lines::new(index, shared.workers.len()),
+            registrar: Registrar::new(&shared.secrets),
+            shared,
+        }
+    }
+
+    pub(crate) fn workers(&self) -> usize {
+        self.shared.workers.len()
+    }
+
+    /// The transactions and what they need to act.
+    pub(crate) fn transactions_io(&mut self) -> (&mut Transactions, Io<'_>) {
+        let io = Io { outbox: &mut self.outbox, wheel: &mut self.wheel, now: self.now };
+        (&mut self.transactions, io)
+    }
+
+    /// Answer `request` without a transaction (RFC 3261 §8.2.7): computed anew for each retransmission.
+    pub(crate) fn answer_stateless(
+        &mut self,
+        request: &Incoming<'_>,
+        view: &View,
+        status: u16,
+        reason: &str,
+        extra: impl for<'o> FnOnce(ResponseWriter<'o>) -> ResponseWriter<'o>,
+    ) {
+        let tag = request.stateless_tag(&self.shared.secrets.tag);
+        let server = view.policy.settings.server_header.as_bytes();
+        self.outbox.push_with(request.socket, request.answer_to, |out| {
+            let response =
+                ResponseWriter::new(out, &request.message, status, reason, Some(&tag), Some(request.source));
+            let response = extra(response);
+            let response = if server.is_empty() { response } else { response.header("Server", server) };
+            response.finish(None);
+        });
+    }
+
+    /// Tell the owner of `line` what a call found out about it.
+    pub(crate) fn report_call(&mut self, line: LineSlot, address: SocketAddr, outcome: CallOutcome, view: &View) {
+        if crate::slots::owner(line, self.workers()) == self.index {
+            self.on_call_outcome(line, address, outcome, view);
+        } else if !self.shared.post_to_owner(line, Letter::CallOutcome { line, address, outcome }) {
+            self.counters.mailbox_full.increment();
+        }
+    }
+
+    /// The socket that reaches `destination`: the preferred one if its family fits, else the first that fits.
+    pub(crate) fn socket_for(&self, destination: SocketAddr, preferred: usize) -> Option<usize> {
+        let fits = |socket: &usize| {
+            self.locals.get(*socket).is_some_and(|local| local.is_ipv4() == destination.is_ipv4())
+        };
+        Some(preferred).filter(fits).or_else(|| (0..self.locals.len()).find(|socket| fits(socket)))
+    }
+}
+
+/// A request or response with what was found out on its way in.
+#[derive(Clone, Copy)]
+pub(crate) struct Incoming<'m> {
+    pub(crate) message: Message<'m>,
+    pub(crate) source: SocketAddr,
+    pub(crate) socket: usize,
+    /// Where a response to it goes (RFC 3261 §18.2.2, RFC 3581 §4).
+    pub(crate) answer_to: SocketAddr,
+    pub(crate) identity: sip_core::transaction::key::RequestIdentity<'m>,
+}
+
+impl Incoming<'_> {
+    pub(crate) fn stateless_tag(&self, key: &sip_core::transaction::key::HashKey) -> [u8; 16] {
+        sip_core::transaction::key::stateless_tag(key, &self.identity)
+    }
+}

@@ -1,0 +1,251 @@
+//! From a datagram to the part that acts on it: parsing, ownership, and the checks of RFC 3261 §16.3.
+
+use std::net::SocketAddr;
+
+use sip_core::build::error_response;
+use sip_core::error::PeerError;
+use sip_core::header::{HeaderName, Rport, Via};
+use sip_core::message::{HeaderIndex, Message};
+use sip_core::method::Method;
+use sip_core::transaction::Event;
+use sip_core::transaction::branch::worker_of;
+use sip_core::transaction::key::{RequestIdentity, TransactionKey};
+use sip_core::uri::{Host, Scheme, Uri};
+
+use super::core::Incoming;
+use super::{Core, Letter, View};
+
+/// What we understand of RFC 3261 and its extensions, for Allow.
+const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER, SUBSCRIBE, NOTIFY, MESSAGE";
+
+impl Core {
+    /// One datagram from the network, or from the worker that received it (`handed`).
+    pub(crate) fn on_datagram(
+        &mut self,
+        bytes: &[u8],
+        index: &mut HeaderIndex,
+        source: SocketAddr,
+        socket: usize,
+        handed: bool,
+        view: &View,
+    ) {
+        match Message::parse(bytes, index) {
+            Ok(message) if message.is_request() => self.on_request(bytes, message, source, socket, handed, view),
+            Ok(message) => self.on_response(bytes, message, source, socket, handed, view),
+            Err(error) => self.on_malformed(bytes, error, source, socket),
+        }
+    }
+
+    fn on_malformed(&mut self, bytes: &[u8], error: PeerError, source: SocketAddr, socket: usize) {
+        if error == PeerError::KeepAlive {
+            return;
+        }
+        let mut answered = false;
+        self.outbox.push_with(socket, source, |out| answered = error_response(bytes, &error, source, out));
+        if answered {
+            self.counters.malformed_answered.increment();
+        } else {
+            self.counters.malformed_dropped.increment();
+        }
+    }
+
+    fn hand_over(&mut self, worker: usize, bytes: &[u8], source: SocketAddr, socket: usize) {
+        let letter = Letter::Datagram { bytes: bytes.into(), source, socket };
+        if self.shared.workers[worker].mailbox.post(letter) {
+            self.counters.handed_over.increment();
+        } else {
+            self.counters.mailbox_full.increment();
+        }
+    }
+
+    fn on_response(
+        &mut self,
+        bytes: &[u8],
+        message: Message<'_>,
+        source: SocketAddr,
+        socket: usize,
+        handed: bool,
+        view: &View,
+    ) {
+        // RFC 3261 §18.1.2: a response whose top Via is not ours is dropped.
+        let branch = message.top_via().ok().and_then(|via| via.branch).unwrap_or_default();
+        let Some(worker) = worker_of(branch).map(usize::from).filter(|worker| *worker < self.workers()) else {
+            self.counters.stray_dropped.increment();
+            return;
+        };
+        if worker != self.index && !handed {
+            self.hand_over(worker, bytes, source, socket);
+            return;
+        }
+        let key = self.shared.secrets.transaction.client_key(branch, message.method().as_bytes());
+        if let Some(client) = self.transactions.find_client(key) {
+            self.on_client_response(client, &message, source, view);
+        } else if !self.on_probe_response(key, &message, source, view) {
+            self.counters.stray_dropped.increment();
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        bytes: &[u8],
+        message: Message<'_>,
+        source: SocketAddr,
+        socket: usize,
+        handed: bool,
+        view: &View,
+    ) {
+        let via = match message.top_via() {
+            Ok(via) => via,
+            Err(error) => return self.on_malformed(bytes, error, source, socket),
+        };
+        let identity = RequestIdentity {
+            method: message.method().as_bytes(),
+            branch: via.branch.unwrap_or_default(),
+            sent_by_host: via.sent_by.raw,
+            sent_by_port: via.sent_by.port,
+            via: via.raw,
+            request_uri: message.request_uri(),
+            to_tag: message.to_tag().unwrap_or_default(),
+            from_tag: message.from_tag().unwrap_or_default(),
+            call_id: message.call_id(),
+            cseq: message.cseq().number,
+        };
+        let request =
+            Incoming { message, source, socket, answer_to: answer_to(&via, source), identity };
+        // CANCEL has a key of its own but is worked on where its INVITE is (RFC 3261 §9.2).
+        let method = message.method();
+        let key = if method == Method::Cancel {
+            self.shared.secrets.transaction.cancelled_key(&identity)
+        } else {
+            self.shared.secrets.transaction.request_key(&identity)
+        };
+        if self.workers() > 1 && !handed {
+            let worker = self.worker_for(&request, key, view);
+            if worker != self.index {
+                self.hand_over(worker, bytes, source, socket);
+                return;
+            }
+        }
+        match method {
+            Method::Ack => self.on_ack(&request, key, view),
+            Method::Cancel => self.on_cancel(&request, key, view),
+            _ => {
+                if let Some(server) = self.transactions.find_server(key) {
+                    self.counters.retransmissions_absorbed.increment();
+                    let (transactions, mut io) = self.transactions_io();
+                    transactions.server_event(server, Event::Request, &mut io);
+                } else {
+                    self.on_new_request(&request, key, view);
+                }
+            }
+        }
+    }
+
+    /// A REGISTER is worked on by the owner of its line, everything else by the owner of its transaction.
+    fn worker_for(&self, request: &Incoming<'_>, key: TransactionKey, view: &View) -> usize {
+        let line = (request.message.method() == Method::Register)
+            .then(|| request.message.to().ok()?.uri().ok()?.user)
+            .flatten()
+            .and_then(|user| view.table.line_by_user(user));
+        match line {
+            Some(line) => crate::slots::owner(line, self.workers()),
+            None => usize::from(key.worker(self.workers() as u8)),
+        }
+    }
+
+    /// RFC 3261 §16.3: what any request must pass before somebody acts on it.
+    fn on_new_request(&mut self, request: &Incoming<'_>, key: TransactionKey, view: &View) {
+        let message = &request.message;
+        let Ok(uri) = message.uri() else {
+            return self.answer_stateless(request, view, 400, "Malformed Request-URI", |response| response);
+        };
+        if let Scheme::Other(_) = uri.scheme {
+            return self.answer_stateless(request, view, 416, "Unsupported URI Scheme", |response| response);
+        }
+        let method = message.method();
+        let for_us = self.is_for_us(&uri, view);
+        // RFC 3261 §16.3 item 3; §11.2: an OPTIONS that is for us has arrived.
+        if message.max_forwards() == Some(0) && !(method == Method::Options && for_us) && method != Method::Register {
+            return self.answer_stateless(request, view, 483, "Too Many Hops", |response| response);
+        }
+        if let Some(unsupported) = message.header(HeaderName::ProxyRequire) {
+            return self.answer_stateless(request, view, 420, "Bad Extension", |response| {
+                response.header("Unsupported", unsupported)
+            });
+        }
+        let in_dialog = message.to_tag().is_some();
+        match method {
+            Method::Register if self.is_own_host(&uri.host, uri.port, view) => self.on_register(request, view),
+            _ if in_dialog => self.on_in_dialog(request, key, view),
+            Method::Options if for_us => self.on_options(request, view),
+            Method::Invite => self.on_invite(request, key, &uri, view),
+            _ => self.on_other(request, key, &uri, view),
+        }
+    }
+
+    /// Whether the Request-URI names us and nobody behind us.
+    fn is_for_us(&self, uri: &Uri<'_>, view: &View) -> bool {
+        uri.user.is_none() && self.is_own_host(&uri.host, uri.port, view)
+    }
+
+    pub(crate) fn is_own_host(&self, host: &Host<'_>, port: Option<u16>, view: &View) -> bool {
+        let own_address = |ip: std::net::IpAddr| {
+            self.locals.iter().any(|local| local.ip() == ip && port.unwrap_or(5060) == local.port())
+        };
+        match host {
+            Host::V4(ip) => own_address((*ip).into()),
+            Host::V6(ip) => own_address((*ip).into()),
+            Host::Name(name) => view.policy.is_own_domain(name),
+            Host::Absent => false,
+        }
+    }
+
+    /// RFC 3261 §11: what we can do, and whether we take calls.
+    fn on_options(&mut self, request: &Incoming<'_>, view: &View) {
+        self.counters.options_answered.increment();
+        if self.is_draining() {
+            self.answer_stateless(request, view, 503, "Service Unavailable", |response| response);
+            return;
+        }
+        if let Some(unsupported) = request.message.header(HeaderName::Require) {
+            self.answer_stateless(request, view, 420, "Bad Extension", |response| {
+                response.header("Unsupported", unsupported)
+            });
+            return;
+        }
+        self.answer_stateless(request, view, 200, "OK", |response| {
+            response.header("Allow", ALLOW).header("Accept", b"application/sdp")
+        });
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.shared.draining.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// ACK: to our non-2xx in its transaction, to a stateless answer, or end to end to a 2xx.
+    fn on_ack(&mut self, request: &Incoming<'_>, key: TransactionKey, view: &View) {
+        if let Some(server) = self.transactions.find_server(key) {
+            let (transactions, mut io) = self.transactions_io();
+            transactions.server_event(server, Event::Ack, &mut io);
+            return;
+        }
+        let tag = request.stateless_tag(&self.shared.secrets.tag);
+        if request.message.to_tag() == Some(&tag[..]) {
+            self.counters.acks_absorbed.increment();
+            return;
+        }
+        self.on_end_to_end_ack(request, view);
+    }
+}
+
+/// Where the answer to a request goes: RFC 3261 §18.2.2 with the source as `received`, RFC 3581 §4 if `rport` is asked for.
+///
+/// `maddr` is not followed: it would let a stranger aim our answers at anybody.
+fn answer_to(via: &Via<'_>, source: SocketAddr) -> SocketAddr {
+    match via.rport {
+        Rport::Absent => {
+            SocketAddr::new(source.ip(), via.sent_by.port.unwrap_or_else(|| via.transport.default_port()))
+        }
+        Rport::Flag | Rport::Port(_) => source,
+    }
+}

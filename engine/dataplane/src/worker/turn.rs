@@ -1,0 +1,169 @@
+//! The loop of a worker thread.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use sip_core::message::HeaderIndex;
+
+use super::{Core, Letter, Token, View};
+use crate::net::{Outbox, Poller, RECEIVE_BATCH, UdpSocket};
+use crate::shared::Shared;
+
+/// Poll token of the mailbox; sockets have their index.
+const MAILBOX: u64 = u64::MAX;
+
+/// Batches taken from one socket before timers and other sockets get their turn.
+const BATCHES_PER_TURN: usize = 8;
+
+/// A worker is looked after at least this often: gauges, and a second chance for whatever waits.
+const LONGEST_SLEEP: Duration = Duration::from_millis(250);
+
+/// One worker thread's body.
+pub(crate) struct Worker {
+    sockets: Vec<UdpSocket>,
+    poller: Poller,
+    header_index: HeaderIndex,
+    letters: Vec<Letter>,
+    fired: Vec<Token>,
+    core: Core,
+}
+
+impl Worker {
+    pub(crate) fn new(index: usize, shared: Arc<Shared>, sockets: Vec<UdpSocket>) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        for (token, socket) in sockets.iter().enumerate() {
+            poller.add(socket, token as u64)?;
+        }
+        poller.add_waker(shared.workers[index].mailbox.waker(), MAILBOX)?;
+        let locals: Vec<SocketAddr> = sockets.iter().map(UdpSocket::local).collect();
+        Ok(Self {
+            sockets,
+            poller,
+            header_index: HeaderIndex::new(),
+            letters: Vec::new(),
+            fired: Vec::new(),
+            core: Core::new(index, shared, locals),
+        })
+    }
+
+    /// Work until a `Letter::Stop`.
+    pub(crate) fn run(mut self) {
+        let mut ready = Vec::new();
+        loop {
+            let sleep = self.core.wheel.sleep(self.core.shared.clock.now());
+            let sleep = sleep.map_or(LONGEST_SLEEP, |sleep| sleep.min(LONGEST_SLEEP));
+            if self.poller.wait(Some(sleep), &mut ready).is_err() {
+                // Only a broken descriptor set gets here; without it this worker can do nothing but not spin.
+                std::thread::sleep(LONGEST_SLEEP);
+            }
+            self.core.now = self.core.shared.clock.now();
+            let view = View {
+                policy: self.core.shared.policy.load_full(),
+                table: self.core.shared.table.load_full(),
+            };
+            for token in &ready {
+                match usize::try_from(*token).ok().filter(|socket| *socket < self.sockets.len()) {
+                    Some(socket) => self.read(socket, &view),
+                    None => {
+                        if self.open_letters(&view).is_break() {
+                            self.flush();
+                            return;
+                        }
+                    }
+                }
+            }
+            self.fire_timers(&view);
+            self.flush();
+            self.core.publish_gauges();
+        }
+    }
+
+    fn read(&mut self, socket: usize, view: &View) {
+        for _ in 0..BATCHES_PER_TURN {
+            // An error here belongs to a datagram of the past (ICMP); the next call gives the next datagram.
+            let count = self.sockets[socket].receive().unwrap_or(0);
+            self.core.counters.received.add(count as u64);
+            for index in 0..count {
+                let Some((bytes, source)) = self.sockets[socket].datagram(index) else { continue };
+                self.core.on_datagram(bytes, &mut self.header_index, source, socket, false, view);
+                if self.core.outbox.len() >= Outbox::HIGH_WATER {
+                    Self::flush_to(&mut self.core, &self.sockets);
+                }
+            }
+            self.flush();
+            if count < RECEIVE_BATCH {
+                return;
+            }
+            self.core.now = self.core.shared.clock.now();
+        }
+    }
+
+    fn open_letters(&mut self, view: &View) -> std::ops::ControlFlow<()> {
+        let mut letters = std::mem::take(&mut self.letters);
+        self.core.shared.workers[self.core.index].mailbox.collect(&mut letters);
+        // The letters may tell of a table that is newer than this turn's view.
+        let fresh = View {
+            policy: Arc::clone(&view.policy),
+            table: self.core.shared.table.load_full(),
+        };
+        let mut flow = std::ops::ControlFlow::Continue(());
+        for letter in letters.drain(..) {
+            match letter {
+                Letter::Datagram { bytes, source, socket } => {
+                    self.core.on_datagram(&bytes, &mut self.header_index, source, socket, true, &fresh);
+                }
+                Letter::CallOutcome { line, address, outcome } => {
+                    self.core.on_call_outcome(line, address, outcome, &fresh);
+                }
+                Letter::Seen { line, address } => self.core.on_seen(line, address),
+                Letter::LinesChanged(lines) => self.core.on_lines_changed(lines.as_deref(), &fresh),
+                Letter::Stored => {
+                    let seq = self.core.shared.stored_seq.load(Ordering::Acquire);
+                    self.core.on_stored(seq);
+                }
+                Letter::Bindings(rows) => self.core.restore_bindings(rows, &fresh),
+                Letter::Verdicts(rows) => self.core.restore_verdicts(&rows, &fresh),
+                Letter::Question(question) => self.core.on_question(question, &fresh),
+                Letter::Stop => flow = std::ops::ControlFlow::Break(()),
+            }
+            if self.core.outbox.len() >= Outbox::HIGH_WATER {
+                Self::flush_to(&mut self.core, &self.sockets);
+            }
+        }
+        self.letters = letters;
+        flow
+    }
+
+    fn fire_timers(&mut self, view: &View) {
+        let mut fired = std::mem::take(&mut self.fired);
+        self.core.wheel.advance(self.core.now, |token| fired.push(token));
+        for token in fired.drain(..) {
+            match token {
+                Token::Server(id) => self.core.on_server_timer(id),
+                Token::Client(id) => self.core.on_client_timer(id, view),
+                Token::Context(id) => self.core.on_context_timer(id, view),
+                Token::Line(line) => self.core.on_line_timer(line, view),
+                Token::StoreWait(wait) => self.core.on_store_wait(wait),
+            }
+            if self.core.outbox.len() >= Outbox::HIGH_WATER {
+                Self::flush_to(&mut self.core, &self.sockets);
+            }
+        }
+        self.fired = fired;
+    }
+
+    fn flush(&mut self) {
+        Self::flush_to(&mut self.core, &self.sockets);
+    }
+
+    fn flush_to(core: &mut Core, sockets: &[UdpSocket]) {
+        if core.outbox.len() > 0 {
+            let report = core.outbox.flush(sockets);
+            core.counters.sent.add(report.sent as u64);
+            core.counters.send_refused.add(report.refused as u64);
+        }
+    }
+}
