@@ -6,7 +6,6 @@ use crate::chars::{is_lws, is_plain, skip_lws, skip_quoted, skip_token, trim};
 ///
 /// A view of two words: it stands in other views and is copied to look from the start again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::copy_iterator)]
 pub struct Params<'a> {
     rest: &'a [u8],
 }
@@ -40,6 +39,7 @@ impl<'a> Params<'a> {
     }
 }
 
+#[allow(clippy::copy_iterator)] // two words, and `find` starts anew each time
 impl<'a> Iterator for Params<'a> {
     type Item = (&'a [u8], Option<&'a [u8]>);
 
@@ -111,7 +111,11 @@ mod tests {
 
     #[test]
     fn parameters_are_split_outside_quotes() {
-        let table: [(&[u8], &[(&[u8], Option<&[u8]>)]); 4] = [
+        type Row = (
+            &'static [u8],
+            &'static [(&'static [u8], Option<&'static [u8]>)],
+        );
+        let table: [Row; 4] = [
             (b";tag=a;lr", &[(b"tag", Some(b"a")), (b"lr", None)]),
             (
                 b" ; tag = a ;; x = \"1;2\\\"\" ",
