@@ -7,9 +7,7 @@ import typer
 
 def demo(
     *,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Leave everything running afterwards and print commands to try.")
-    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running afterwards and print commands to try.")] = False,
     fast: Annotated[bool, typer.Option("--fast", help="No pauses for reading.")] = False,
 ) -> None:
     """Play an outage: healthy call, line dies, calls are diverted, line returns; exit status 0 if all was right."""
