@@ -1,0 +1,77 @@
+"""From the engine's events to the log and the store."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from registrar_watch.keep import Keeper
+from registrar_watch.names import BindingKey, LineNames, binding_key
+
+if TYPE_CHECKING:
+    from sipproxy._engine import BindingEvent, BindingRow, Event, VerdictEvent, VerdictRow
+
+_log = structlog.get_logger(__name__)
+_LEVELS = {"up": "info", "unknown": "info", "suspect": "info", "down": "warning"}
+
+
+class RegistrarWatch:
+    """Handles batches of events. Synchronous and quick: saving is the keepers' work."""
+
+    def __init__(
+        self,
+        names: LineNames,
+        bindings: "Keeper[BindingKey, BindingRow]",
+        verdicts: "Keeper[str, VerdictRow]",
+        on_lost: Callable[[], None],
+    ) -> None:
+        """``on_lost`` is called when events were dropped: what the engine has must be read again."""
+        self._names = names
+        self._bindings = bindings
+        self._verdicts = verdicts
+        self._on_lost = on_lost
+        self.events = 0
+        self.lost = 0
+        self.nameless = 0
+        """Events of lines that no longer have a name."""
+
+    def handle(self, events: "Iterable[Event]") -> None:
+        """Take a batch in order."""
+        for event in events:
+            self.events += 1
+            if event["kind"] == "binding":
+                self._binding(event)
+            elif event["kind"] == "verdict":
+                self._verdict(event)
+            else:
+                self.lost += event["count"]
+                _log.warning("events lost, reading everything again", count=event["count"])
+                self._on_lost()
+
+    def _binding(self, event: "BindingEvent") -> None:
+        row = event["binding"]
+        line = self._names.line_id(row[0])
+        if line is None:
+            self.nameless += 1
+            return
+        gone = event["change"] in {"removed", "expired"}
+        self._bindings.put(binding_key(line, row), None if gone else row, event["seq"])
+        if event["change"] != "refreshed":
+            _log.info(f"binding {event['change']}", line=line, received=row[2], user_agent=row[7])
+
+    def _verdict(self, event: "VerdictEvent") -> None:
+        verdict = event["verdict"]
+        line = self._names.line_id(verdict["line"])
+        if line is None:
+            self.nameless += 1
+            return
+        self._verdicts.put(line, verdict, event["seq"])
+        health = verdict["health"]
+        write = getattr(_log, _LEVELS[health])
+        write(
+            f"line {health}",
+            line=line,
+            previous=event["previous"],
+            cause=verdict["cause"],
+            evidence=verdict["evidence"],
+        )
