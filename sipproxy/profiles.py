@@ -1,14 +1,17 @@
 """Line profiles: the products' values with the configuration's changes."""
 
 import difflib
+from typing import TYPE_CHECKING
 
 from routing.profiles import PROFILES
-from sipproxy._engine import ProfileSettings
 from sipproxy.config.load import Loaded
 from sipproxy.errors import ConfigurationError, Fault
 
+if TYPE_CHECKING:
+    from sipproxy._engine import ProfileSettings
 
-def profile_settings(loaded: Loaded) -> list[ProfileSettings]:
+
+def profile_settings(loaded: Loaded) -> "list[ProfileSettings]":
     """Every profile with the file's changes. Raises `ConfigurationError` for a profile that no product has."""
     changes = loaded.configuration.profiles
     faults = [_unknown(name, loaded) for name in changes if name not in PROFILES]
@@ -24,6 +27,4 @@ def profile_settings(loaded: Loaded) -> list[ProfileSettings]:
 def _unknown(name: str, loaded: Loaded) -> Fault:
     near = difflib.get_close_matches(name, PROFILES, n=1)
     remedy = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(PROFILES))}"
-    return Fault(
-        str(loaded.file), f"profiles.{name}", "no such line profile", remedy, loaded.line_of(("profiles", name))
-    )
+    return Fault(str(loaded.file), f"profiles.{name}", "no such line profile", remedy, loaded.line_of(("profiles", name)))

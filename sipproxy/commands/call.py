@@ -26,9 +26,7 @@ def call(
         raise SipproxyError(message, "the proxy remembers the last limits.call_records calls per worker")
     for record in records:
         at = datetime.fromtimestamp(record["at_unix_ms"] / 1000, UTC).astimezone()
-        output.print(
-            f"[bold]{at:%H:%M:%S.%f}[/]  {record['number']}  line {record['line'] or '—'}  {record['decision']}"
-        )
+        output.print(f"[bold]{at:%H:%M:%S.%f}[/]  {record['number']}  line {record['line'] or '—'}  {record['decision']}")
         if record["rule"]:
             output.print(f"  rule {record['rule']}")
         for after_ms, text in record["steps"]:

@@ -23,13 +23,9 @@ def set_targets(
     what: What,
     to: Annotated[
         list[str],
-        typer.Option(
-            "--to", metavar="TARGET", help="Where calls go; repeat in order. A base followed by … keeps the extension."
-        ),
+        typer.Option("--to", metavar="TARGET", help="Where calls go; repeat in order. A base followed by … keeps the extension."),
     ],
-    disarmed: Annotated[
-        bool, typer.Option("--disarmed", help="Save the targets without switching the diversion on.")
-    ] = False,
+    disarmed: Annotated[bool, typer.Option("--disarmed", help="Save the targets without switching the diversion on.")] = False,
     config: ConfigFile = None,
     socket: SocketPath = None,
 ) -> None:

@@ -28,8 +28,8 @@ def load(
     if as_json:
         print_json(result)
         return
-    table = Table("what", "new", "changed", "unchanged", "removed", box=None, pad_edge=False)
+    table = Table("what", "new", "changed", "unchanged", box=None, pad_edge=False)
     for kind, row in result["summary"].items():
-        table.add_row(kind, *(str(row[key]) for key in ("new", "changed", "unchanged", "removed")))
+        table.add_row(kind, *(str(row[key]) for key in ("new", "changed", "unchanged")))
     output.print(table)
     output.print("[yellow]dry run:[/] nothing was written" if dry_run else "[green]loaded[/]")

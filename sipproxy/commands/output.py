@@ -25,9 +25,7 @@ ConfigFile = Annotated[
 ]
 SocketPath = Annotated[
     Path | None,
-    typer.Option(
-        "--socket", envvar="SIPPROXY_SOCKET", help="Admin socket of the service; else the one that --config names."
-    ),
+    typer.Option("--socket", envvar="SIPPROXY_SOCKET", help="Admin socket of the service; else the one that --config names."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the raw answer as JSON.")]
 

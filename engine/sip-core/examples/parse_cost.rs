@@ -2,8 +2,6 @@
 //!
 //! Each step is timed in rounds, and the best round is reported: the others were interrupted.
 
-#![allow(clippy::disallowed_methods)] // it measures time
-
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

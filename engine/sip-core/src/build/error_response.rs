@@ -106,14 +106,15 @@ fn push_tag(out: &mut Vec<u8>, text: &[u8]) {
 }
 
 /// Lines as leniently as possible: ended by LF, with or without CR, folds included, up to an empty line.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
+#[allow(clippy::copy_iterator)]
 struct Lines<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Lines<'a> {
-    fn fields(&self) -> impl Iterator<Item = (HeaderName, &'a [u8])> + use<'a> {
-        self.clone().filter_map(|line| {
+    fn fields(self) -> impl Iterator<Item = (HeaderName, &'a [u8])> {
+        self.filter_map(|line| {
             let colon = memchr::memchr(b':', line)?;
             Some((
                 HeaderName::from_bytes(trim(&line[..colon])),

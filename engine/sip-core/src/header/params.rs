@@ -6,6 +6,7 @@ use crate::chars::{is_lws, is_plain, skip_lws, skip_quoted, skip_token, trim};
 ///
 /// A view of two words: it stands in other views and is copied to look from the start again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::copy_iterator)]
 pub struct Params<'a> {
     rest: &'a [u8],
 }
@@ -39,7 +40,6 @@ impl<'a> Params<'a> {
     }
 }
 
-#[allow(clippy::copy_iterator)] // two words, and `find` starts anew each time
 impl<'a> Iterator for Params<'a> {
     type Item = (&'a [u8], Option<&'a [u8]>);
 
@@ -111,11 +111,7 @@ mod tests {
 
     #[test]
     fn parameters_are_split_outside_quotes() {
-        type Row = (
-            &'static [u8],
-            &'static [(&'static [u8], Option<&'static [u8]>)],
-        );
-        let table: [Row; 4] = [
+        let table: [(&[u8], &[(&[u8], Option<&[u8]>)]); 4] = [
             (b";tag=a;lr", &[(b"tag", Some(b"a")), (b"lr", None)]),
             (
                 b" ; tag = a ;; x = \"1;2\\\"\" ",

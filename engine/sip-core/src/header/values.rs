@@ -5,7 +5,7 @@ use crate::chars::{skip_quoted, trim};
 /// Iterator over the values of one field line: split at commas outside quoted strings and `<>`.
 ///
 /// Empty values are skipped (RFC 3261 §7.3.1 has none, RFC 9110 §5.6.1 wants them ignored).
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Values<'a> {
     rest: &'a [u8],
 }

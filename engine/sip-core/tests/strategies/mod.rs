@@ -4,18 +4,18 @@ use proptest::prelude::*;
 
 /// The fields a generated request was made from, and its octets.
 #[derive(Clone, Debug)]
-pub(crate) struct Generated {
-    pub(crate) method: &'static str,
-    pub(crate) request_uri: String,
-    pub(crate) branches: Vec<String>,
-    pub(crate) routes: Vec<String>,
-    pub(crate) from_tag: String,
-    pub(crate) to_tag: Option<String>,
-    pub(crate) call_id: String,
-    pub(crate) cseq: u32,
-    pub(crate) max_forwards: Option<u8>,
-    pub(crate) body: Vec<u8>,
-    pub(crate) octets: Vec<u8>,
+pub struct Generated {
+    pub method: &'static str,
+    pub request_uri: String,
+    pub branches: Vec<String>,
+    pub routes: Vec<String>,
+    pub from_tag: String,
+    pub to_tag: Option<String>,
+    pub call_id: String,
+    pub cseq: u32,
+    pub max_forwards: Option<u8>,
+    pub body: Vec<u8>,
+    pub octets: Vec<u8>,
 }
 
 fn method() -> impl Strategy<Value = &'static str> {
@@ -79,7 +79,7 @@ fn list(name: &'static str, values: Vec<String>, joined: bool) -> Vec<String> {
 }
 
 /// A valid request with its header fields in any order, spelled in any way.
-pub(crate) fn request() -> impl Strategy<Value = Generated> {
+pub fn request() -> impl Strategy<Value = Generated> {
     let names = (
         spelled("From", "f"),
         spelled("To", "t"),
@@ -157,7 +157,7 @@ pub(crate) fn request() -> impl Strategy<Value = Generated> {
 }
 
 /// A message of the torture collection with some of its octets replaced, removed or doubled.
-pub(crate) fn mutated(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+pub fn mutated(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let edit = (
         any::<prop::sample::Index>(),
         0_u8..4,

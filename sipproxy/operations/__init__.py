@@ -1,0 +1,33 @@
+"""What the running service does on request of a command: one file per operation, results and errors as data."""
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from sipproxy.admin.protocol import Json
+from sipproxy.admin.server import Handler
+from sipproxy.errors import AdminError
+from sipproxy.operations.call import call
+from sipproxy.operations.divert import divert
+from sipproxy.operations.explain import explain
+from sipproxy.operations.load import load
+from sipproxy.operations.reload import reload
+from sipproxy.operations.status import status
+
+if TYPE_CHECKING:
+    from sipproxy.service import Service
+
+Operation = Callable[["Service", dict[str, Json]], Awaitable[Json]]
+
+
+def handlers(service: "Service") -> Mapping[str, Handler]:
+    """Return the operations by name."""
+    operations = {"status": status, "explain": explain, "call": call, "load": load, "divert": divert, "reload": reload}
+    return {name: functools.partial(_when_ready, service, operation) for name, operation in operations.items()}
+
+
+async def _when_ready(service: "Service", operation: Operation, args: dict[str, Json]) -> Json:
+    """Refuse while the service is starting: an answer means that it serves."""
+    if service.state == "starting":
+        raise AdminError("starting", "the service is still starting (it reads the rules)", "try again in a moment")
+    return await operation(service, args)

@@ -1,0 +1,132 @@
+"""``divert``: set the targets of a number, block or order, arm and disarm."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+
+from routing.model import BlockScope, Diversion, NumberScope, OrderScope, Scope, Target
+from routing.numbers import parse_number, pretty
+from routing.rejection import RuleRejected
+from routing.targets import TargetPolicy, check_diversion, parse_target
+from rules_store import ABSENT, ConflictError, NumberTakenError, Stored, StoreError
+from sipproxy.admin.protocol import Json
+from sipproxy.errors import AdminError
+from sipproxy.operations.arguments import argument, not_stored, rejected
+
+if TYPE_CHECKING:
+    from routing.directory import Directory
+    from sipproxy.service import Service
+
+_log = structlog.get_logger(__name__)
+_KEEPS = ("…", "...")
+
+
+class Place(NamedTuple):
+    """Whose calls a rule is for, and the rule that is there already."""
+
+    order: str
+    scope: Scope
+    label: str
+    new_id: str
+    rules: frozenset[str]
+
+
+async def divert(service: "Service", args: dict[str, Json]) -> Json:
+    """Change one diversion; returns it as it is now stored."""
+    action, what = argument(args, "action", str), argument(args, "what", str)
+    try:
+        async with service.supply.settled() as compiler:
+            place = _place(compiler.directory, what)
+            change = _change(action, place, args, compiler.directory)
+        current = await _current(service, place)
+        diversion = change(current.entity if current is not None else None)
+        async with service.supply.settled() as compiler:
+            faults = check_diversion(diversion, compiler.directory.policy(place.order), compiler.directory)
+        if faults:
+            raise RuleRejected(faults)  # noqa: TRY301 - one exit for refusals
+        stored = await service.rules.put(diversion, expect=current.version if current is not None else ABSENT)
+    except RuleRejected as error:
+        raise rejected(error, "") from None
+    except (StoreError, ConflictError, NumberTakenError) as error:
+        raise not_stored(error) from None
+    _log.info("diversion changed", id=diversion.id, order=place.order, action=action, version=stored.version)
+    return {
+        "id": diversion.id,
+        "label": place.label,
+        "targets": [_shown(target) for target in diversion.targets],
+        "armed": diversion.armed,
+        "version": stored.version,
+        "state": "calls are diverted while the line is down" if diversion.armed else "calls are not diverted",
+    }
+
+
+def _place(directory: "Directory", what: str) -> Place:
+    """Find what ``what`` names. Raises `AdminError`, or `RuleRejected` for a text that is no number."""
+    registry = directory.registry
+    kind, colon, name = what.partition(":")
+    if colon and kind == "order":
+        if name not in registry.orders:
+            raise AdminError("unknown", f"there is no order {name!r}", "sipproxy status lists the lines and their products")
+        rules = frozenset(registry.order_rules.get(name, ()))
+        return Place(name, OrderScope(), f"order {name}", f"{name}.order", rules)
+    if colon and kind == "block":
+        block = registry.blocks.get(name)
+        if block is None:
+            raise AdminError("unknown", f"there is no block {name!r}", "give the id that the loaded document has")
+        rules = frozenset(registry.block_rules.get(name, ()))
+        return Place(block.order, BlockScope(block=name), f"block {pretty(block.base)} …", f"{name}.block", rules)
+    number = parse_number(what).e164
+    place = directory.place(number[1:])
+    if place is None:
+        raise AdminError("unknown", f"{pretty(number)} is not one of our numbers", "load its order first: sipproxy load FILE")
+    rules = frozenset(registry.number_rules.get(number[1:], ()))
+    label, new_id = f"number {pretty(number)}", f"{place.order}.n{number[1:]}"
+    return Place(place.order, NumberScope(number=number), label, new_id, rules)
+
+
+def _change(action: str, place: Place, args: dict[str, Json], directory: "Directory") -> Callable[[Diversion | None], Diversion]:
+    if action == "set":
+        policy = directory.policy(place.order)
+        texts = [str(text) for text in argument(args, "to", list)]
+        targets = tuple(_target(text, index, policy) for index, text in enumerate(texts))
+        armed = argument(args, "armed", bool, default=True)
+
+        def replace(current: Diversion | None) -> Diversion:
+            if current is not None:
+                return current.model_copy(update={"targets": targets, "armed": armed})
+            return Diversion(id=place.new_id, order=place.order, scope=place.scope, targets=targets, armed=armed)
+
+        return replace
+    if action not in {"arm", "disarm"}:
+        raise AdminError("bad_request", f"unknown action {action!r}", "use set, arm or disarm")
+
+    def switch(current: Diversion | None) -> Diversion:
+        if current is None:
+            remedy = "set its targets first: sipproxy divert set … --to TARGET"
+            raise AdminError("unknown", f"{place.label} has no diversion of its own", remedy)
+        return current.model_copy(update={"armed": action == "arm"})
+
+    return switch
+
+
+def _target(text: str, index: int, policy: TargetPolicy) -> Target:
+    """Read a target as typed; an ellipsis behind it keeps the extension."""
+    keep = text.rstrip().endswith(_KEEPS)
+    plain = text.rstrip()
+    for mark in _KEEPS:
+        plain = plain.removesuffix(mark)
+    return Target(number=parse_target(plain, policy, f"targets[{index}]"), keep_extension=keep)
+
+
+def _shown(target: Target) -> str:
+    return f"{target.number}…" if target.keep_extension else target.number
+
+
+async def _current(service: "Service", place: Place) -> Stored[Diversion] | None:
+    """Read the rule of this scope from the store: what is compiled may be older. The first by id counts."""
+    for rule in sorted(place.rules | {place.new_id}):
+        stored = await service.rules.get("diversion", rule)
+        if stored is not None and isinstance(stored.entity, Diversion) and stored.entity.order == place.order:
+            return Stored(stored.entity, stored.version)
+    return None

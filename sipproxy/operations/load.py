@@ -1,0 +1,85 @@
+"""``load``: a document checked whole, compared with the store, and written in one piece."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from routing.document import parse_document
+from routing.model import KINDS, Entity
+from routing.rejection import RuleRejected
+from rules_store import ABSENT, ConflictError, NumberTakenError, Put, Stored, StoreError
+from sipproxy.admin.protocol import Json
+from sipproxy.document import lines_of, read_document
+from sipproxy.operations.arguments import argument, not_stored, rejected
+
+if TYPE_CHECKING:
+    from sipproxy.service import Service
+
+_log = structlog.get_logger(__name__)
+_ONE_SCRIPT = 500
+"""Up to this number one script writes them; more are staged and switched (`RulesStore.import_many`)."""
+
+Known = dict[tuple[str, str], Stored[Entity]]
+
+
+async def load(service: "Service", args: dict[str, Json]) -> Json:
+    """Write the document, or with ``dry_run`` say what would change."""
+    name, text = argument(args, "name", str), argument(args, "text", str)
+    dry_run = argument(args, "dry_run", bool, default=False)
+    document = await asyncio.to_thread(read_document, name, text)
+    try:
+        known = await _known(service)
+        entities = await _parsed(service, name, text, document, known)
+        puts, summary = _difference(entities, known)
+        if puts and not dry_run:
+            await _write(service, puts)
+    except (StoreError, ConflictError, NumberTakenError) as error:
+        raise not_stored(error) from None
+    if not dry_run:
+        _log.info("document loaded", written=len(puts), of=len(entities))
+    return {"summary": summary, "written": 0 if dry_run else len(puts)}
+
+
+async def _known(service: "Service") -> Known:
+    known: Known = {}
+    for kind in KINDS:
+        async for page in service.rules.pages(kind):
+            known.update({(kind, stored.entity.id): stored for stored in page})
+    return known
+
+
+async def _parsed(service: "Service", name: str, text: str, document: Any, known: Known) -> list[Entity]:
+    realm = service.loaded.configuration.registrar.realm
+    existing = [stored.entity for stored in known.values()]
+    try:
+        return await asyncio.to_thread(parse_document, document, realm, existing)
+    except RuleRejected as error:
+        raise rejected(error, name, await asyncio.to_thread(lines_of, text)) from None
+
+
+def _difference(entities: Iterable[Entity], known: Known) -> tuple[list[Put], Mapping[str, dict[str, int]]]:
+    """Return what has to be written, each with the version it replaces, and the numbers by kind."""
+    kinds = {type_: kind for kind, type_ in KINDS.items()}
+    summary = {kind: {"new": 0, "changed": 0, "unchanged": 0} for kind in KINDS}
+    puts: list[Put] = []
+    for entity in entities:
+        kind = kinds[type(entity)]
+        stored = known.get((kind, entity.id))
+        if stored is None:
+            summary[kind]["new"] += 1
+            puts.append(Put(entity, ABSENT))
+        elif stored.entity != entity:
+            summary[kind]["changed"] += 1
+            puts.append(Put(entity, stored.version))
+        else:
+            summary[kind]["unchanged"] += 1
+    return puts, summary
+
+
+async def _write(service: "Service", puts: list[Put]) -> None:
+    if len(puts) <= _ONE_SCRIPT:
+        await service.rules.write_many(puts)
+    else:
+        await service.rules.import_many(puts)

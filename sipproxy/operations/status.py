@@ -1,0 +1,92 @@
+"""``status``: lines with their state, and the service itself."""
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from sipproxy._engine import VERSION
+from sipproxy.admin.protocol import Json
+from sipproxy.operations.arguments import argument
+
+if TYPE_CHECKING:
+    from sipproxy._engine import LineState
+    from sipproxy.service import Service
+
+_PAGE = 1000
+CAUSES = {
+    "options_timeout": "OPTIONS not answered",
+    "options_code": "OPTIONS answered with a fault",
+    "not_registered": "not registered",
+    "expired": "registration ran out",
+    "call_failed": "calls not answered",
+    "icmp": "host or port unreachable",
+    "wish": "set by the operator",
+    "start": "",
+    "": "",
+}
+"""Slug of the engine → words; a slug that is not here is shown as it is."""
+
+
+async def status(service: "Service", args: dict[str, Json]) -> Json:
+    """Return the lines (``faulty`` only, at most ``limit``) and facts about the service."""
+    faulty, limit = argument(args, "faulty", bool, default=False), argument(args, "limit", int, default=200)
+    rows: list[dict[str, Any]] = []
+    matching = 0
+    for state in await asyncio.to_thread(_states, service):
+        if faulty and state["effective"] == "up":
+            continue
+        matching += 1
+        if len(rows) < limit:
+            rows.append(_row(service, state))
+    rows.sort(key=lambda row: row["line_id"])
+    return {"lines": rows, "lines_matching": matching, "service": _sentences(service), "facts": _facts(service)}
+
+
+def _states(service: "Service") -> "list[LineState]":
+    """Read all pages; a thread does it, because there may be a million lines."""
+    states: list[LineState] = []
+    while page := service.engine.line_states(len(states), _PAGE):
+        states += page
+    return states
+
+
+def _row(service: "Service", state: "LineState") -> dict[str, Any]:
+    words = CAUSES.get(state["cause"], state["cause"])
+    evidence = state["evidence"]
+    cause = f"{words}: {evidence}" if words and evidence else words or evidence
+    return {**state, "product": service.supply.product_of(state["line_id"]), "cause_text": cause}
+
+
+def _facts(service: "Service") -> dict[str, Any]:
+    """Return the same for programs."""
+    supply = service.supply
+    return {
+        "state": service.state,
+        "version": VERSION,
+        "pid": os.getpid(),
+        "uptime_s": round(time.time() - service.started_at, 1),
+        "listen": service.engine.addresses(),
+        "snapshot": {"sequence": supply.sequence, "age_s": round(supply.age_s(), 3), **service.engine.counts()},
+        "store": {"state": supply.state, "resyncs": supply.resyncs, "fault": supply.fault},
+        "unsaved": {"bindings": len(service.saving.bindings), "verdicts": len(service.saving.verdicts)},
+        "events": {"taken": service.watch.events, "lost": service.watch.lost},
+    }
+
+
+def _sentences(service: "Service") -> dict[str, str]:
+    facts = _facts(service)
+    snapshot, store, unsaved = facts["snapshot"], facts["store"], facts["unsaved"]
+    numbers = f"{snapshot['exact']} numbers, {snapshot['prefixes']} prefixes, {snapshot['rules']} rules"
+    text = {
+        "service": f"{facts['state']}, version {facts['version']}, pid {facts['pid']}, up {facts['uptime_s']:.0f} s",
+        "listens": ", ".join(facts["listen"]),
+        "rules": f"version {snapshot['sequence']}, {snapshot['age_s']:.1f} s old: {snapshot['lines']} lines, {numbers}",
+        "store": store["state"],
+    }
+    if store["fault"]:
+        text["fault"] = store["fault"]
+    waiting = unsaved["bindings"] + unsaved["verdicts"]
+    if waiting and (service.saving.bindings.failing or service.saving.verdicts.failing):
+        text["unsaved"] = f"{waiting} changes wait for the store; calls are not affected"
+    return text

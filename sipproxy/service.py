@@ -1,0 +1,297 @@
+"""The composition root: store, compiler, engine, watch, metrics and admin socket, put together and kept alive.
+
+Order of a start: admin socket (so that a second service on the same data is told so), engine (binds the ports, silent), store,
+rules, stored verdicts and registrations, then the first packet. When the store is away at start the engine begins all the
+same, answers 503 to calls so that the core tries elsewhere, and learns the rules as soon as they are there.
+"""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+import uvloop
+
+from registrar_watch.watch import RegistrarWatch
+from routing.compile import Compiler
+from rules_store import BindingStore, Follower, RulesStore, StoreConnection, StoreError, VerdictStore
+from sipproxy import logs
+from sipproxy._engine import BUILD, Engine, SettingsError
+from sipproxy.admin.server import AdminServer
+from sipproxy.config.engine_settings import engine_settings
+from sipproxy.config.load import Loaded, load
+from sipproxy.config.secret import engine_secret
+from sipproxy.config.store_settings import store_settings
+from sipproxy.errors import ConfigurationError, Fault
+from sipproxy.metrics import Collector, start_metrics
+from sipproxy.operations import handlers
+from sipproxy.profiles import profile_settings
+from sipproxy.reload import merged, restart_notes
+from sipproxy.saving import Saving
+from sipproxy.supply import Supply
+from sipproxy.watchdog import Watchdog
+
+_log = structlog.get_logger(__name__)
+_EVENTS_PER_TURN = 1000
+_STORE_PATIENCE_S = 5.0  # how long a start waits for a store that does not answer
+_RETRY_S = 1.0
+_NO_RULES_STATUS = 503
+
+
+def run(loaded: Loaded) -> None:
+    """Run the service until it is told to stop. Raises `ConfigurationError` when it cannot begin."""
+    log = loaded.configuration.log
+    logs.set_up(log.format, log.level)
+    uvloop.run(Service(loaded).run())
+
+
+class Service:
+    """One running proxy."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        """Bind the SIP sockets. Raises `ConfigurationError`."""
+        self.loaded = loaded
+        self.started_at = time.time()
+        self.state = "starting"
+        configuration = loaded.configuration
+        self._profiles = profile_settings(loaded)
+        secret = engine_secret(configuration.data_dir)
+        if isinstance(secret, Fault):
+            raise ConfigurationError((secret,))
+        self._secret = secret
+        self._connection = StoreConnection(store_settings(configuration))
+        self.rules = RulesStore(self._connection)
+        self._watchdog = Watchdog(configuration.limits.event_loop_warn_s)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+        self._reconcile = asyncio.Event()
+
+    async def run(self) -> None:
+        """Start, serve until SIGTERM or SIGINT, drain, stop."""
+        admin = AdminServer(self.loaded.configuration.admin_socket, handlers(self))
+        await admin.start()
+        metrics = None
+        try:
+            self._compose()
+            configuration = self.loaded.configuration
+            if configuration.metrics.enabled:
+                collector = Collector(self.engine, self, BUILD)
+                metrics = start_metrics(configuration.metrics.listen, collector)
+            self._listen_to_signals()
+            await self._begin()
+            await self._stopping.wait()
+            await self._drain()
+        finally:
+            self.state = "stopping"
+            if metrics is not None:
+                await asyncio.to_thread(metrics.shutdown)
+            await admin.stop()
+            await self._end()
+
+    # -- start --------------------------------------------------------------------------------------------------------
+
+    def _compose(self) -> None:
+        self.engine = self._bound_engine()
+        follower = Follower(self._connection)
+        self.supply = Supply(self.engine, Compiler(), follower)
+        stores = (BindingStore(self._connection), VerdictStore(self._connection))
+        self.saving = Saving(self.engine, self.supply, stores, self.engine.stored)
+        self.watch = RegistrarWatch(self.supply, self.saving.bindings, self.saving.verdicts, self._reconcile.set)
+        self.supply.on_resync = self._reconcile.set
+        self.supply.on_lines_removed = self.saving.forget
+
+    def _bound_engine(self) -> Engine:
+        settings = engine_settings(self.loaded.configuration, self.loaded.peers, self._profiles, self._secret)
+        for interconnect in settings["interconnects"]:
+            interconnect["unknown_number_status"] = _NO_RULES_STATUS
+        try:
+            return Engine(settings)
+        except SettingsError as error:
+            raise ConfigurationError((self._fault(error),)) from None
+
+    def _fault(self, error: SettingsError) -> Fault:
+        """Name the key of the file for a setting that the engine refused."""
+        where, what, remedy = (*map(str, error.args), "", "", "")[:3]
+        key = f"sip.{where}" if where.startswith(("listen", "workers", "domains", "server_header")) else where
+        table, _, rest = key.partition(".")
+        line = self.loaded.line_of((table.partition("[")[0], rest.partition("[")[0]))
+        return Fault(str(self.loaded.file), key, what, remedy, line)
+
+    async def _begin(self) -> None:
+        self._supervise("store", self._open_store)
+        self._supervise("watchdog", self._watchdog.run)
+        started = asyncio.get_running_loop().time()
+        while not self.supply.ready.is_set() and not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.supply.ready.wait(), 0.2)
+            waited_s = asyncio.get_running_loop().time() - started
+            if waited_s > _STORE_PATIENCE_S and self.supply.state in {"starting", "disconnected"}:
+                break
+        if self.supply.ready.is_set():
+            await self._rules_are_there()
+        else:
+            _log.error("no rules yet: calls get 503 until the store answers", store=self.loaded.configuration.store.url)
+            self._supervise("late rules", self._late_rules)
+        self._pump()
+        self.engine.start()
+        self.state = "running" if self.supply.ready.is_set() else "running without rules"
+        self._supervise("bindings", self.saving.bindings.run)
+        self._supervise("verdicts", self.saving.verdicts.run)
+        self._supervise("reconcile", self._reconciling)
+        self._supervise("dates", self.supply.follow_dates)
+        _log.info("serving", listen=self.engine.addresses(), lines=self.engine.counts()["lines"])
+
+    async def _open_store(self) -> None:
+        """Open the store, however long it takes, then follow it for ever."""
+        failing = False
+        while True:
+            try:
+                await self._connection.open()
+                break
+            except StoreError as error:
+                if not failing:
+                    _log.error("store not available, trying on", what=error.what, remedy=error.remedy)
+                failing = True
+                await asyncio.sleep(_RETRY_S)
+        if failing:
+            _log.info("store available")
+        await self.supply.follow()
+
+    async def _late_rules(self) -> None:
+        await self.supply.ready.wait()
+        await self._rules_are_there()
+        self.state = "running"
+        _log.info("rules are there, serving", lines=self.engine.counts()["lines"])
+
+    async def _rules_are_there(self) -> None:
+        while True:
+            try:
+                await self.saving.restore()
+                break
+            except StoreError as error:
+                _log.error("registrations not restored, trying on", what=error.what)
+                await asyncio.sleep(_RETRY_S)
+        settings = engine_settings(self.loaded.configuration, self.loaded.peers, self._profiles, self._secret)
+        self.engine.reconfigure(settings)
+
+    # -- run ----------------------------------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Take events when the engine says that there are some; a full batch yields to the loop before the next."""
+        loop = asyncio.get_running_loop()
+
+        def take() -> None:
+            events = self.engine.events(_EVENTS_PER_TURN)
+            self.watch.handle(events)
+            if len(events) == _EVENTS_PER_TURN:
+                loop.call_soon(take)
+
+        loop.add_reader(self.engine.event_fd(), take)
+
+    async def _reconciling(self) -> None:
+        while True:
+            await self._reconcile.wait()
+            self._reconcile.clear()
+            try:
+                await self.saving.reconcile()
+            except StoreError as error:
+                _log.warning("store not compared, trying again", what=error.what)
+                self._reconcile.set()
+                await asyncio.sleep(_RETRY_S)
+
+    async def reload(self) -> list[str]:
+        """Read the file again; return what needs a restart. Raises `ConfigurationError`; the old settings stay then."""
+        fresh = await asyncio.to_thread(load, self.loaded.file)
+        profiles = profile_settings(fresh)
+        notes = restart_notes(self.loaded.configuration, fresh.configuration)
+        combined = merged(self.loaded.configuration, fresh.configuration)
+        settings = engine_settings(combined, fresh.peers, profiles, self._secret)
+        try:
+            self.engine.reconfigure(settings)
+        except SettingsError as error:
+            raise ConfigurationError((self._fault(error),)) from None
+        self.loaded = Loaded(fresh.file, combined, fresh.peers, fresh.positions)
+        self._profiles = profiles
+        logs.set_up(combined.log.format, combined.log.level)
+        _log.info("configuration reloaded", notes=notes)
+        return notes
+
+    def facts(self) -> dict[str, dict[str, float]]:
+        """Return what the metrics tell about the service (`sipproxy.metrics.SERVICE`). Called from the metrics' thread."""
+        counts = self.engine.counts()
+        return {
+            "sipproxy_snapshot_sequence": {"": self.supply.sequence},
+            "sipproxy_snapshot_age_seconds": {"": self.supply.age_s()},
+            "sipproxy_snapshot_entries": {key: float(value) for key, value in counts.items()},
+            "sipproxy_store_up": {"": float(self.supply.state == "live")},
+            "sipproxy_store_resyncs": {"": self.supply.resyncs},
+            "sipproxy_unsaved": {"bindings": len(self.saving.bindings), "verdicts": len(self.saving.verdicts)},
+            "sipproxy_event_loop_blocked": {"": self._watchdog.blocked},
+        }
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._supervise("reload", self._reload_by_signal, once=True))
+
+    async def _reload_by_signal(self) -> None:
+        try:
+            await self.reload()
+        except ConfigurationError as error:
+            for fault in error.faults:
+                _log.error("configuration not reloaded, the old one stays", fault=str(fault))
+
+    def _supervise(self, name: str, work: Callable[[], Awaitable[None]], *, once: bool = False) -> None:
+        """Run ``work`` in the background; a bug in it is logged and it begins again, calls are not touched."""
+
+        async def loop() -> None:
+            while True:
+                try:
+                    await work()
+                except Exception:  # noqa: BLE001 - the last line of defence, logged with its trace
+                    _log.exception("background work failed, beginning again", work=name)
+                else:
+                    return
+                if once:
+                    return
+                await asyncio.sleep(_RETRY_S)
+
+        task = asyncio.ensure_future(loop())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- stop ---------------------------------------------------------------------------------------------------------
+
+    async def _drain(self) -> None:
+        """Let running transactions end, for ``limits.drain_s`` at most; a second signal ends the wait."""
+        self.state = "draining"
+        limit_s = self.loaded.configuration.limits.drain_s
+        _log.info("draining", at_most_s=limit_s)
+        self._stopping.clear()
+        self.engine.drain()
+        deadline = asyncio.get_running_loop().time() + limit_s
+        while not self.engine.drained() and not self._stopping.is_set():
+            if asyncio.get_running_loop().time() > deadline:
+                _log.warning("not everything had ended", after_s=limit_s)
+                break
+            await asyncio.sleep(0.05)
+
+    async def _end(self) -> None:
+        engine = getattr(self, "engine", None)
+        if engine is not None:
+            asyncio.get_running_loop().remove_reader(engine.event_fd())
+            await asyncio.to_thread(engine.stop)
+            self.watch.handle(engine.events(1_000_000))
+            # What happened until now is worth some seconds; a store that is away is not waited for.
+            patience_s = 5.0 if self.supply.state == "live" else 0.0
+            saved = await self.saving.bindings.drained(patience_s) and await self.saving.verdicts.drained(patience_s)
+            if not saved:
+                _log.warning("not stored", bindings=len(self.saving.bindings), verdicts=len(self.saving.verdicts))
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._connection.close()
+        _log.info("stopped")

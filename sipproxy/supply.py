@@ -1,0 +1,167 @@
+"""From the store's rules to the engine's table: the first full read, every change after it, and what dates change.
+
+Rules: a change that is small is compiled and applied at once, on the event loop, because it is quicker than handing it over;
+a large one runs in a thread. One at a time, in the order of the store. When the engine refuses a delta (a bug), the whole
+table is built anew; when that fails too, the engine goes on with what it has, and `status` says so.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from routing.compile import Change, Compiler
+from routing.model import Entity
+from rules_store import Batch, Follower
+from sipproxy._engine import DeltaError, Engine, RouteTable
+
+if TYPE_CHECKING:
+    from routing.directory import Directory
+    from sipproxy._engine import Delta
+
+_log = structlog.get_logger(__name__)
+_INLINE = 200
+"""Changes up to this number are some milliseconds of work."""
+_LONGEST_SLEEP_S = 3600.0
+
+
+class Supply:
+    """Keeps the engine's table equal to the store."""
+
+    def __init__(self, engine: Engine, compiler: Compiler, follower: Follower) -> None:
+        self._engine = engine
+        self._compiler = compiler
+        self._follower = follower
+        self._lock = asyncio.Lock()
+        self._moved = asyncio.Event()
+        self.ready = asyncio.Event()
+        """Set when the first full read is in the engine."""
+        self.sequence = 0
+        self.fault = ""
+        """Why the table is not the store's; "" when it is."""
+        self.on_resync: Callable[[], None] = lambda: None
+        self.on_lines_removed: Callable[[list[str]], None] = lambda _ids: None
+
+    @property
+    def state(self) -> str:
+        """How the store is followed: starting, reading, live, disconnected."""
+        return self._follower.state
+
+    @property
+    def resyncs(self) -> int:
+        """How often the store was read in full after the first time."""
+        return self._follower.resyncs
+
+    def age_s(self) -> float:
+        """Return the seconds since the table was known to be the store's."""
+        return self._follower.age_s()
+
+    def line_id(self, slot: int) -> str | None:
+        """Return the line that has or had the slot."""
+        return self._compiler.line_id(slot)
+
+    def line_slot(self, line_id: str) -> int | None:
+        """Return the slot of a line."""
+        return self._compiler.line_slot(line_id)
+
+    def rule_id(self, slot: int) -> str | None:
+        """Return the diversion that has or had the slot."""
+        return self._compiler.rule_id(slot)
+
+    @contextlib.asynccontextmanager
+    async def settled(self) -> AsyncIterator[Compiler]:
+        """Lend the compiler while nothing changes it."""
+        async with self._lock:
+            yield self._compiler
+
+    @property
+    def directory(self) -> "Directory":
+        """The entities as they are compiled; whole only inside `settled`."""
+        return self._compiler.directory
+
+    def product_of(self, line_id: str) -> str:
+        """Return the product of a line's order, "" if the line is gone."""
+        registry = self.directory.registry
+        line = registry.lines.get(line_id)
+        order = registry.orders.get(line.order) if line is not None else None
+        return order.product if order is not None else ""
+
+    async def follow(self) -> None:
+        """Follow the store until cancelled."""
+        held: list[Change] = []
+        async for batch in self._follower.batches():
+            held += [(change.kind, change.id, change.entity) for change in batch.changes]
+            if not batch.complete:
+                continue
+            changes, held = held, []
+            await self._take(batch, changes)
+
+    async def follow_dates(self) -> None:
+        """Apply what the orders' dates change, when they do."""
+        await self.ready.wait()
+        while True:
+            at = self._compiler.next_change_at(datetime.now(UTC))
+            wait_s = _LONGEST_SLEEP_S if at is None else (at - datetime.now(UTC)).total_seconds()
+            self._moved.clear()
+            try:
+                await asyncio.wait_for(self._moved.wait(), min(max(wait_s, 0.0), _LONGEST_SLEEP_S))
+            except TimeoutError:
+                async with self._lock:
+                    self._apply(self._compiler.advance(datetime.now(UTC)))
+
+    async def _take(self, batch: Batch, changes: list[Change]) -> None:
+        removed = [id_ for kind, id_, entity in changes if kind == "line" and entity is None]
+        began = time.monotonic()
+        async with self._lock:
+            if not self.ready.is_set():
+                await asyncio.to_thread(self._first, [entity for _, _, entity in changes if entity is not None])
+            elif len(changes) > _INLINE:
+                await asyncio.to_thread(self._change, changes)
+            else:
+                self._change(changes)
+        self.sequence = batch.sequence
+        self._moved.set()
+        if batch.resync:
+            took_ms = round((time.monotonic() - began) * 1000)
+            _log.info("rules read in full", entities=len(changes), sequence=batch.sequence, took_ms=took_ms)
+            for problem in self._compiler.problems():
+                _log.warning("entity not used", kind=problem.kind, id=problem.id, why=problem.message)
+        if removed:
+            self.on_lines_removed(removed)
+        if batch.resync and self.ready.is_set():
+            self.on_resync()
+        self.ready.set()
+
+    def _first(self, entities: list[Entity]) -> None:
+        """Compile the full set into a new table."""
+        table = RouteTable()
+        for delta in self._compiler.load(entities, datetime.now(UTC)):
+            table.apply(delta)
+        self._engine.replace(table)
+
+    def _change(self, changes: list[Change]) -> None:
+        self._apply(self._compiler.change(changes, datetime.now(UTC)))
+
+    def _apply(self, deltas: "Iterable[Delta]") -> None:
+        try:
+            for delta in deltas:
+                self._engine.apply(delta)
+            self.fault = ""
+        except DeltaError as error:
+            _log.error("the engine refused a change, building the table anew", where=error.args)
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        try:
+            table = RouteTable()
+            for delta in self._compiler.snapshot():
+                table.apply(delta)
+            self._engine.replace(table)
+            self.fault = ""
+        except DeltaError as error:
+            self.fault = f"the engine refused the rules: {error}"
+            _log.critical("the engine goes on with its last table", cause=str(error))
