@@ -3,9 +3,10 @@
 //! | effective state of the line | rule | decision |
 //! |---|---|---|
 //! | up | | proxy; an armed rule rescues this very call if it fails |
-//! | suspect, unknown | | the same with the short answer timer |
+//! | suspect, unknown | armed, with a usable target | the same with the short answer timer |
+//! | suspect, unknown | else | proxy with the normal answer timer, without rescue |
 //! | down | armed, with a usable target | redirect |
-//! | down by calls, a trial is due | armed | proxy with the short answer timer, rescued by the rule |
+//! | down by calls, a trial is due | armed, with a usable target | proxy with the short answer timer, rescued by the rule |
 //! | down | else | proxy as a last try, without rescue |
 //! | not registered | else | unavailable: there is no address to try |
 //! | wish `drained` | | as down |
@@ -88,7 +89,8 @@ pub enum Decision {
         line: LineSlot,
         /// How long it may be silent.
         timer: AnswerTimer,
-        /// The armed rule by which to divert this very call if it fails.
+        /// The armed rule by which to divert this very call if it fails. On a line that is up its targets were not
+        /// looked at yet: when it comes to that, [`usable_targets`] may find none.
         rescue: Option<RuleSlot>,
         /// The line is down and nothing is armed: if this fails too, 480 with Reason.
         last_try: bool,
@@ -152,11 +154,17 @@ pub fn decide(
 
     let armed = armed_rule(table, found, trace);
     let out = effective(view.wish, view.health) == Health::Down || !view.bound;
+    if !out && view.health == Health::Up {
+        let rescue = armed.map(|rule| rule.slot);
+        return proxy(slot, AnswerTimer::Normal, rescue, interconnect, trace);
+    }
+    let armed = armed.filter(|rule| any_usable(table, called, line, rule, &health_of, trace));
     if !out {
-        let timer = if view.health == Health::Up {
-            AnswerTimer::Normal
-        } else {
+        // Giving up early only helps a call that has somewhere else to go.
+        let timer = if armed.is_some() {
             AnswerTimer::Suspect
+        } else {
+            AnswerTimer::Normal
         };
         return proxy(
             slot,
@@ -173,43 +181,25 @@ pub fn decide(
     };
     if let Some(rule) = armed {
         if view.trial && view.bound && view.wish == Wish::Enabled {
-            trace.step(Step::Decision, || "sent to the line as a trial with the short answer timer, because calls took it down".to_string());
-            return Decision::Proxy {
-                line: slot,
-                timer: AnswerTimer::Suspect,
-                rescue: Some(rule.slot),
-                last_try: false,
-                trial: true,
-                by_redirect: false,
-            };
+            return trial(slot, rule.slot, trace);
         }
-        if any_usable(table, called, line, rule, &health_of, trace) {
-            trace.step(Step::Decision, || {
-                format!(
-                    "302 to the targets of the rule for {}, because {cause}",
-                    rule.label
-                )
-            });
-            return Decision::Redirect {
-                line: slot,
-                rule: rule.slot,
-                cause,
-            };
-        }
-        trace.step(Step::Rule, || {
-            "none of its targets can be used, so it counts as not armed".to_string()
+        trace.step(Step::Decision, || {
+            format!(
+                "302 to the targets of the rule for {}, because {cause}",
+                rule.label
+            )
         });
+        return Decision::Redirect {
+            line: slot,
+            rule: rule.slot,
+            cause,
+        };
     }
     if view.wish == Wish::Drill && view.bound && view.health != Health::Down {
         trace.step(Step::Health, || {
-            "a drill does not touch numbers that are not diverted by it".to_string()
+            "a drill does not touch numbers that it does not divert".to_string()
         });
-        let timer = if view.health == Health::Up {
-            AnswerTimer::Normal
-        } else {
-            AnswerTimer::Suspect
-        };
-        return proxy(slot, timer, None, interconnect, trace);
+        return proxy(slot, AnswerTimer::Normal, None, interconnect, trace);
     }
     if !view.bound || view.wish == Wish::ForcedDown {
         trace.step(Step::Decision, || {
@@ -310,6 +300,11 @@ fn any_usable<T: Trace>(
             }),
         }
     }
+    if !any {
+        trace.step(Step::Rule, || {
+            "none of its targets can be used now, so it counts as not armed".to_string()
+        });
+    }
     any
 }
 
@@ -361,6 +356,22 @@ fn proxy(
         last_try: false,
         trial: false,
         by_redirect: interconnect.redirect_only,
+    }
+}
+
+fn trial(line: LineSlot, rescue: RuleSlot, trace: &mut impl Trace) -> Decision {
+    trace.step(Step::Decision, || {
+        "sent to the line as a trial with the short answer timer, because calls took it down; \
+         if it fails, this very call is diverted"
+            .to_string()
+    });
+    Decision::Proxy {
+        line,
+        timer: AnswerTimer::Suspect,
+        rescue: Some(rescue),
+        last_try: false,
+        trial: true,
+        by_redirect: false,
     }
 }
 

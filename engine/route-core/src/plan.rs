@@ -140,6 +140,10 @@ impl NumberPlan {
         match digits.first() {
             None => Err(NumberFault::Empty),
             Some(b'0') => Err(NumberFault::NoCountry),
+            // The country alone is nobody.
+            Some(_) if after(digits, self.country_code).is_some_and(<[u8]>::is_empty) => {
+                Err(NumberFault::Empty)
+            }
             Some(_) => join(Digits::EMPTY, digits),
         }
     }

@@ -183,30 +183,7 @@ impl Line {
             });
         }
         peers.sort_by_key(|peer| peer.priority);
-        let mut credentials = Vec::with_capacity(spec.credentials.len());
-        for (at, (username, algorithm, ha1)) in spec.credentials.into_iter().enumerate() {
-            let (algorithm, len) = match algorithm.as_str() {
-                "MD5" => (DigestAlgorithm::Md5, 32),
-                "SHA-256" => (DigestAlgorithm::Sha256, 64),
-                other => {
-                    return Err(fault(
-                        &format!("credentials[{at}]"),
-                        format!("{other:?} is neither MD5 nor SHA-256"),
-                    ));
-                }
-            };
-            if ha1.len() != len || !ha1.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                return Err(fault(
-                    &format!("credentials[{at}]"),
-                    format!("HA1 is not {len} hexadecimal digits"),
-                ));
-            }
-            credentials.push(Credential {
-                username: username.into(),
-                algorithm,
-                ha1: ha1.to_ascii_lowercase().into(),
-            });
-        }
+        let credentials = read_credentials(spec.credentials, &fault)?;
         if let Some(at) = spec.users.iter().position(String::is_empty) {
             return Err(fault(&format!("users[{at}]"), "is empty".to_string()));
         }
@@ -223,7 +200,7 @@ impl Line {
                 .into_iter()
                 .map(|user| user.into_bytes().into())
                 .collect(),
-            credentials: credentials.into(),
+            credentials,
             peers: peers.into(),
             request_uri,
             wish,
@@ -252,4 +229,35 @@ impl Line {
                 .sum::<usize>()
             + size_of_val(&*self.peers)
     }
+}
+
+fn read_credentials(
+    specs: Vec<(String, String, String)>,
+    fault: &impl Fn(&str, String) -> DeltaError,
+) -> Result<Box<[Credential]>, DeltaError> {
+    let mut credentials = Vec::with_capacity(specs.len());
+    for (at, (username, algorithm, ha1)) in specs.into_iter().enumerate() {
+        let (algorithm, len) = match algorithm.as_str() {
+            "MD5" => (DigestAlgorithm::Md5, 32),
+            "SHA-256" => (DigestAlgorithm::Sha256, 64),
+            other => {
+                return Err(fault(
+                    &format!("credentials[{at}]"),
+                    format!("{other:?} is neither MD5 nor SHA-256"),
+                ));
+            }
+        };
+        if ha1.len() != len || !ha1.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(fault(
+                &format!("credentials[{at}]"),
+                format!("HA1 is not {len} hexadecimal digits"),
+            ));
+        }
+        credentials.push(Credential {
+            username: username.into(),
+            algorithm,
+            ha1: ha1.to_ascii_lowercase().into(),
+        });
+    }
+    Ok(credentials.into())
 }

@@ -15,6 +15,7 @@
 //!   class or of a higher one; an answered call counts as `rise` at once.
 //! * A lost OPTIONS counts only if the target ever answered one; if any packet came since it was sent it is forgiven, at most `fall`
 //!   times in a row.
+//! * One ICMP error diverts its call; it alone takes nothing down, whatever `fall` is.
 //! * Calls that fail together are one fault: the next one counts after `fast_interval`.
 //! * A target that calls took down gets a trial call each `fast_interval` once `hold` is over; otherwise, with all its calls diverted, it
 //!   could never prove itself.
@@ -87,6 +88,8 @@ pub struct TargetHealth {
     cause: Cause,
     /// What took it down or into doubt.
     class: Class,
+    /// The last fault of OPTIONS, which stays the cause when a call adds the last fault.
+    options_cause: Cause,
     evidence: Evidence,
     answers_options: bool,
     /// Lost OPTIONS forgiven in a row because packets came.
@@ -106,6 +109,7 @@ impl TargetHealth {
             since: now,
             cause: Cause::Start,
             class: Class::Signalling,
+            options_cause: Cause::OptionsTimeout,
             evidence: Evidence::default(),
             answers_options: false,
             forgiven: 0,
@@ -282,32 +286,38 @@ impl TargetHealth {
 
     fn options_fault(&mut self, cause: Cause, profile: &Profile, now: Timestamp) {
         self.evidence.options_faults = self.evidence.options_faults.saturating_add(1);
+        self.options_cause = cause;
         self.fault(cause, profile, now);
     }
 
     fn fault(&mut self, cause: Cause, profile: &Profile, now: Timestamp) {
         self.evidence.last_fault = Some(now);
         self.evidence.good = 0;
+        let options = self.evidence.options_faults > 0;
+        let class = if options {
+            Class::Signalling
+        } else {
+            Class::Call
+        };
+        if self.health != Health::Down {
+            self.class = class;
+        }
         let row = self
             .evidence
             .options_faults
             .saturating_add(self.evidence.call_faults);
-        if self.health != Health::Down {
-            self.class = if self.evidence.options_faults > 0 {
-                Class::Signalling
-            } else {
-                Class::Call
-            };
-        }
-        self.enter(
-            if row >= profile.fall {
-                Event::Fall
-            } else {
-                Event::Fault
-            },
-            cause,
-            now,
-        );
+        let enough = if cause == Cause::Icmp {
+            profile.fall.max(2)
+        } else {
+            profile.fall
+        };
+        let event = if row >= enough {
+            Event::Fall
+        } else {
+            Event::Fault
+        };
+        // Cause and class say the same, also after a restart, which keeps the cause only.
+        self.enter(event, if options { self.options_cause } else { cause }, now);
     }
 
     fn enter(&mut self, event: Event, cause: Cause, now: Timestamp) {
