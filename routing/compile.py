@@ -1,86 +1,275 @@
-"""From entities to the engine's table: slots, the full table in pages, and small deltas for every change."""
+"""From entities to the engine's table: slots, the full table in pages, and small deltas for every change.
+
+The compiler keeps what the engine was told. A change marks what depends on it, by the indices of `routing.registry`; what is
+marked is worked out again and compared with what was told, and the difference is the delta. So a delta never says what the
+engine knows already, and the deltas added up equal a fresh compilation. See docs/routing.md.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from routing.model import Entity
+from routing.calendar import Calendar
+from routing.directory import Directory, Place, Problem
+from routing.marks import Marks, mark
+from routing.model import Diversion, Entity
+from routing.numbers import MAX_DIGITS
+from routing.precedence import Considered, choose, consider
+from routing.profiles import PROFILES
+from routing.slots import Slots
+from routing.specs import line_spec, rule_spec
 
 if TYPE_CHECKING:
-    from sipproxy._engine import Delta
+    from sipproxy._engine import Delta, LineSpec, RuleSpec
 
 PAGE = 50_000
 """Entries per delta: some tens of milliseconds of work for the engine."""
 
+NOT_LIVE = 1
+"""``sipproxy._engine.NOT_LIVE``; a test holds the two together, so that the domain runs without the extension."""
+
 Change = tuple[str, str, Entity | None]
 """(kind, id, entity), or None instead of the entity when it was removed."""
 
+Route = tuple[int, int, int]
+"""(line slot, rule slot or -1, flags)."""
+Window = tuple[int, int, int, int, int]
+"""(min_len, max_len, line slot, rule slot or -1, flags)."""
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """An entity that cannot be used as it is. The rest is compiled without it."""
-
-    kind: str
-    id: str
-    type: str  # slug
-    message: str  # what is wrong and what to do
-
-
-@dataclass(frozen=True, slots=True)
-class Considered:
-    """One rule that was looked at for a number, most specific first."""
-
-    rule_id: str
-    level: str  # "number", "range", "block", "order"
-    armed: bool
-    applies: bool
-    text: str  # one English sentence: why it applies or does not
+__all__ = ["NOT_LIVE", "PAGE", "Change", "Compiler", "Considered", "Problem"]
 
 
 class Compiler:
-    """Holds the entities in a compact form and what the engine was told; see docs/routing.md."""
+    """Holds the entities in a compact form and what the engine was told. Not thread-safe."""
 
     def __init__(self, profiles: Iterable[str] | None = None) -> None:
-        """``profiles``: the names the engine knows; default `routing.profiles.PROFILES`."""
-        raise NotImplementedError
+        """``profiles``: the names that the engine knows; default `routing.profiles.PROFILES`."""
+        self.directory = Directory()
+        self._profiles = frozenset(PROFILES if profiles is None else profiles)
+        self._line_slots = Slots()
+        self._rule_slots = Slots()
+        self._calendar = Calendar()
+        self._lines: dict[str, LineSpec] = {}
+        self._rules: dict[str, RuleSpec] = {}
+        self._exact: dict[str, Route] = {}
+        self._windows: dict[str, Window] = {}
+        self._routes: dict[Place, Route] = {}  # within one pass
+
+    # -- input --------------------------------------------------------------------------------------------------------
 
     def load(self, entities: Iterable[Entity], now: datetime) -> Iterator["Delta"]:
-        """Take the full set in place of what was held; yield what turns the old table (at first empty) into the new one."""
-        raise NotImplementedError
+        """Take the full set in place of what was held; yield what turns the old table (at first empty) into the new one.
+
+        The work is done at once, the pages are built as they are taken. A million numbers take some seconds.
+        """
+        self.directory = Directory(self.directory.home)
+        registry = self.directory.registry
+        registry.load(entities)
+        self.directory.settle()
+        self._calendar = Calendar(registry.orders.values(), now)
+        prefixes = self.directory.prefixes
+        marks = Marks(
+            lines=self._lines.keys() | registry.lines.keys(),
+            rules=self._rules.keys() | registry.diversions.keys(),
+            keys=self._windows.keys() | prefixes.entries.keys(),
+            digits=self._exact.keys() | set(registry.watched()) | prefixes.points.keys(),
+        )
+        return _pages(self._work_out(marks))
 
     def change(self, changes: Sequence[Change], now: datetime) -> list["Delta"]:
         """Take single changes; the deltas touch only what depends on them. Usually one delta, two when slots go."""
-        raise NotImplementedError
+        marks = Marks()
+        registry = self.directory.registry
+        for kind, key, entity in changes:
+            old = registry.find(kind, key)
+            mark(marks, self.directory, old, entity)
+            if entity is None:
+                registry.remove(kind, key)
+                self.directory.note(kind, key, None)
+            else:
+                registry.put(entity)
+            mark(marks, self.directory, entity, old)
+            if kind == "order":
+                self._calendar.put(key, registry.orders.get(key), now)
+        self._reclaim(marks)
+        for order in self._calendar.advance(now):
+            mark(marks, self.directory, registry.orders.get(order), None, dates_only=True)
+        return list(_pages(self._work_out(marks)))
 
     def advance(self, now: datetime) -> list["Delta"]:
         """Return what the dates alone have changed up to ``now``."""
-        raise NotImplementedError
+        return self.change((), now)
+
+    # -- output -------------------------------------------------------------------------------------------------------
 
     def next_change_at(self, now: datetime) -> datetime | None:
         """Return when dates alone change the result next, None when they never do."""
-        raise NotImplementedError
+        return self._calendar.next_after(now)
 
     def snapshot(self) -> Iterator["Delta"]:
         """Yield the whole table again, in pages, for a new engine table."""
-        raise NotImplementedError
+        return _pages(
+            {
+                "lines": list(self._lines.values()),
+                "rules": list(self._rules.values()),
+                "exact": [(digits, *route) for digits, route in self._exact.items()],
+                "prefixes": [(key, *window) for key, window in self._windows.items()],
+            }
+        )
 
     def problems(self) -> list[Problem]:
-        """Return all entities that could not be used, by kind and id."""
-        raise NotImplementedError
+        """Return all entities that could not be used as they are, by kind and id."""
+        return self.directory.problems()
 
     def line_slot(self, line_id: str) -> int | None:
         """Return the slot of a line; it stays the same while the process lives."""
-        raise NotImplementedError
+        return self._line_slots.of(line_id)
+
+    def rule_slot(self, rule_id: str) -> int | None:
+        """Return the slot of a diversion; it stays the same while the process lives."""
+        return self._rule_slots.of(rule_id)
 
     def line_id(self, slot: int) -> str | None:
         """Return the line that has (or had) this slot."""
-        raise NotImplementedError
+        return self._line_slots.name(slot)
 
     def rule_id(self, slot: int) -> str | None:
         """Return the diversion that has (or had) this slot."""
-        raise NotImplementedError
+        return self._rule_slots.name(slot)
 
     def explain_rules(self, number: str) -> list[Considered]:
         """Return the rules for ``number`` (E.164, with or without ``+``), most specific first; [] if it is not ours."""
-        raise NotImplementedError
+        digits = number.removeprefix("+")
+        if len(digits) > MAX_DIGITS:
+            return []
+        place = self.directory.place(digits)
+        return consider(self.directory.candidates(digits, place)) if place is not None else []
+
+    # -- work ---------------------------------------------------------------------------------------------------------
+
+    def _reclaim(self, marks: Marks) -> None:
+        for block in sorted(marks.blocks):
+            for key in self.directory.reclaim(block):
+                marks.keys.add(key)
+                marks.digits.add(key)
+                marks.digits.update(self.directory.registry.watched_below(key))
+
+    def _work_out(self, marks: Marks) -> "Delta":
+        """Work out again what is marked; return how it differs from what the engine was told, and note it as told."""
+        self._routes = {}
+        delta: Delta = {
+            "lines": [],
+            "rules": [],
+            "exact": [],
+            "exact_removed": [],
+            "prefixes": [],
+            "prefixes_removed": [],
+            "lines_removed": [],
+            "rules_removed": [],
+        }
+        for key in sorted(marks.lines):
+            self._line(key, delta)
+        for key in sorted(marks.rules):
+            self._rule(key, delta)
+        exact, exact_removed, told = delta["exact"], delta["exact_removed"], self._exact
+        for digits in sorted(marks.digits):
+            route = self._exact_route(digits)
+            if route is None:
+                if told.pop(digits, None) is not None:
+                    exact_removed.append(digits)
+            elif told.get(digits) != route:
+                told[digits] = route
+                exact.append((digits, *route))
+        for key in sorted(marks.keys):
+            self._prefix(key, delta)
+        return delta
+
+    def _line(self, key: str, delta: "Delta") -> None:
+        spec, what = line_spec(self.directory.registry, key, self._line_slots, self._profiles)
+        self.directory.note("line", key, what)
+        if spec is None:
+            if self._lines.pop(key, None) is not None:
+                delta["lines_removed"].append(self._line_slots.take(key))
+        elif self._lines.get(key) != spec:
+            self._lines[key] = spec
+            delta["lines"].append(spec)
+
+    def _rule(self, key: str, delta: "Delta") -> None:
+        targets = self.directory.judge_rule(key)
+        if not targets:
+            if self._rules.pop(key, None) is not None:
+                delta["rules_removed"].append(self._rule_slots.take(key))
+            return
+        diversion = self.directory.registry.diversions[key]
+        spec = rule_spec(diversion, targets, self.directory.base_of(diversion), self._rule_slots.take(key))
+        if self._rules.get(key) != spec:
+            self._rules[key] = spec
+            delta["rules"].append(spec)
+
+    def _exact_route(self, digits: str) -> Route | None:
+        """Return the route of a number that has an entry of its own: a number, a rule for it, or a point of a block."""
+        directory = self.directory
+        place = directory.place(digits)
+        directory.judge_number(digits, place)
+        registry = directory.registry
+        ruled = digits in registry.number_rules
+        if place is None:
+            return None
+        if not ruled and not registry.ids_of(digits) and digits not in directory.prefixes.points:
+            return None
+        return self._route(place, digits if ruled else None)
+
+    def _prefix(self, key: str, delta: "Delta") -> None:
+        entry = self.directory.prefixes.entries.get(key)
+        told = self._windows.get(key)
+        if entry is None:
+            if told is not None:
+                del self._windows[key]
+                delta["prefixes_removed"].append(key)
+            return
+        low, high, part = entry
+        block = self.directory.registry.blocks[part.block]
+        window = (low, high, *self._route(Place(block.order, block.line, part), None))
+        if told == window:
+            return
+        if told is not None and told[:2] != window[:2]:
+            # The engine would keep both windows of one prefix: the old one goes first.
+            delta["prefixes_removed"].append(key)
+        self._windows[key] = window
+        delta["prefixes"].append((key, *window))
+
+    def _route(self, place: Place, digits: str | None) -> Route:
+        """Return the route at a place; without ``digits`` it is that of all numbers there that have no rule of their own."""
+        if digits is None:
+            route = self._routes.get(place)
+            if route is not None:
+                return route
+        chosen: Diversion | None = choose(self.directory.candidates(digits, place))
+        route = (
+            self._line_slots.take(place.line),
+            self._rule_slots.take(chosen.id) if chosen is not None else -1,
+            0 if self._calendar.live(place.order) else NOT_LIVE,
+        )
+        if digits is None:
+            self._routes[place] = route
+        return route
+
+
+def _pages(delta: "Delta") -> Iterator["Delta"]:
+    """Cut a delta into pages that can be applied one after the other.
+
+    Lines and rules come before the numbers that name them and go after them. Within a page the engine removes first.
+    """
+    gone: Delta = {"lines_removed": delta.pop("lines_removed", []), "rules_removed": delta.pop("rules_removed", [])}
+    if sum(map(len, delta.values())) <= PAGE:  # type: ignore[arg-type] # all values are lists
+        whole = {name: rows for name, rows in delta.items() if rows}
+        if whole:
+            yield whole  # type: ignore[misc] # built from the same keys
+    else:
+        for name in ("lines", "rules", "exact_removed", "prefixes_removed", "exact", "prefixes"):
+            rows: list[object] = delta.get(name, [])  # type: ignore[assignment] # a list of one of the row types
+            for start in range(0, len(rows), PAGE):
+                yield {name: rows[start : start + PAGE]}  # type: ignore[misc] # one of the keys of Delta
+    last = {name: rows for name, rows in gone.items() if rows}
+    if last:
+        yield last  # type: ignore[misc] # built from the same keys

@@ -5,10 +5,9 @@ calls go while the line is down; *armed* means the customer switched it on, whic
 Numbers are canonical E.164 with ``+`` (`routing.numbers`); extensions are digit strings, so ``"01"`` and ``"1"`` differ.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 EntityId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 E164 = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{2,14}$")]
@@ -47,8 +46,10 @@ class Order(Entity):
     site: Site
     data_line: str | None = None
     bandwidth: str | None = None
-    active_from: datetime | None = None
-    active_until: datetime | None = None
+    active_from: AwareDatetime | None = None
+    """Day of porting or new provision: from here on, calls are routed."""
+    active_until: AwareDatetime | None = None
+    """Calls are routed until before this time."""
 
 
 class Credential(BaseModel):

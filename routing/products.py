@@ -39,7 +39,14 @@ class Product:
 _BOTH = ("number", "block")
 _PRODUCTS = (
     #       name                 at the customer's              line kinds                profiles                     Request-URI  numbers
-    Product("sipAccount 2.0", "SIP phones or access device", ("registered",), {"registered": "phone"}, "contact", ("number",)),
+    Product(
+        "sipAccount 2.0",
+        "SIP phones or access device",
+        ("registered",),
+        {"registered": "phone"},
+        "contact",
+        ("number",),
+    ),
     Product("sipTrunk 2.0", "IP phone system", ("registered",), {"registered": "registered"}, "number", _BOTH),
     Product(
         "sipTrunk 2.0 Pro",

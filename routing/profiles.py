@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sipproxy._engine import ProfileSettings
 
 
-def _profile(  # noqa: PLR0913 - one keyword per value that differs between products
+def _profile(
     name: str,
     *,
     fall: int = 3,

@@ -82,6 +82,7 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
         "block_overlap": "The block has numbers in common with block {other} ({example}). Change one of the two.",
         "block_long": "The base with its extensions is longer than {limit} digits. Shorten the base or the extensions.",
         "number_taken": "{number} is already given to {other}. Remove one of the two.",
+        "line_other_order": "Line {line} is not one of order {order}. Choose a line of the same order.",
         "order_dates": "The order ends ({until}) before it begins ({start}). Correct one of the dates.",
         "line_kind": "{problem}. {remedy}",
         "line_user_taken": "The user name {user!r} is already that of line {other}. Choose another one.",

@@ -1,0 +1,320 @@
+"""Who has a number, and which rules are for it: the entities judged against each other.
+
+An entity that refers to something missing, or to something of another order, is left out and reported as a `Problem`; the
+rest goes on. A rule can so never take another customer's numbers.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from routing.blocks import decompose, is_range
+from routing.model import Block, BlockScope, Diversion, ExtensionRange, NumberScope, Order, RangeScope, Target
+from routing.numbers import MAX_DIGITS
+from routing.precedence import choose, specificity
+from routing.prefixes import Claim, Part, PrefixTable, claim
+from routing.products import PRODUCTS, product
+from routing.registry import Registry
+from routing.rejection import Fault, fault
+from routing.targets import Owner, TargetPolicy, target_fault
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An entity that cannot be used as it is. The rest is compiled without it."""
+
+    kind: str
+    id: str
+    type: str
+    """Slug of `routing.rejection.CATALOGUE`."""
+    message: str
+    """What is wrong and what to do."""
+
+
+class Place(NamedTuple):
+    """Where a number is delivered."""
+
+    order: str
+    line: str
+    part: Part | None
+    """The part of a block of the same order that holds it."""
+
+
+class Directory:
+    """The entities, the prefix table of their blocks, and what is wrong with them."""
+
+    def __init__(self, home: str = "49") -> None:
+        self.registry = Registry()
+        self.prefixes = PrefixTable()
+        self.home = home
+        self._claims: dict[str, list[tuple[str, Claim]]] = {}
+        self._problems: dict[tuple[str, str], Fault] = {}
+        self._unusable: set[str] = set()  # diversions
+
+    def settle(self) -> None:
+        """Judge everything, after a load."""
+        for key in self.registry.blocks:
+            self.reclaim(key)
+        for key in self.registry.diversions:
+            self.judge_rule(key)
+
+    # -- problems -----------------------------------------------------------------------------------------------------
+
+    def problems(self) -> list[Problem]:
+        """Return all entities that could not be used, by kind and id."""
+        found = {
+            (kind, key): Problem(kind, key, what.type, what.message) for (kind, key), what in self._problems.items()
+        }
+        for key, order in self.registry.orders.items():
+            # Such an order is routed all the same: its calls are worth more than its paperwork.
+            what = _order_fault(order, self.registry)
+            if what is not None:
+                found["order", key] = Problem("order", key, what.type, what.message)
+        for key, pairs in self.prefixes.overlaps.items():
+            for winner, loser in pairs:
+                what = fault("block_overlap", other=winner, example=f"+{key}…")
+                found.setdefault(("block", loser), Problem("block", loser, what.type, what.message))
+        return [found[key] for key in sorted(found)]
+
+    def note(self, kind: str, key: str, what: Fault | None) -> None:
+        """Remember what is wrong with an entity, or that nothing is."""
+        if what is not None:
+            self._problems[kind, key] = what
+        elif self._problems:
+            self._problems.pop((kind, key), None)
+
+    # -- blocks -------------------------------------------------------------------------------------------------------
+
+    def reclaim(self, key: str) -> set[str]:
+        """Settle what a block (changed, new or gone) claims; return the prefixes and numbers that this may change."""
+        block = self.registry.blocks.get(key)
+        new: list[tuple[str, Claim]] = []
+        what = None
+        if block is not None:
+            what = self._misplaced(block.order, block.line)
+            if what is None:
+                new = list(self._claims_of(block))
+        self.note("block", key, what)
+        old = self._claims.pop(key, [])
+        if new:
+            self._claims[key] = new
+        return self.prefixes.change(key, old, new)
+
+    def _claims_of(self, block: Block) -> Iterable[tuple[str, Claim]]:
+        base = block.base[1:]
+        rules = self._ranges_of(block)
+        if not block.ranges:
+            yield base, claim(base, len(base), MAX_DIGITS, Part(block.id, ()), rest=True)
+            ranges = [ExtensionRange(first=r.first, last=r.last) for r, _ in rules]
+        else:
+            ranges = list(block.ranges)
+        seen: set[tuple[str, int]] = set()
+        for width in sorted({len(r.first) for r in ranges}):
+            if len(base) + width > MAX_DIGITS:
+                continue
+            spans = [(int(r.first), int(r.last)) for r in ranges if len(r.first) == width]
+            ruled = [(int(r.first), int(r.last), key) for r, key in rules if len(r.first) == width]
+            for first, last, held in _cut(spans, ruled):
+                for prefix in decompose(str(first).zfill(width), str(last).zfill(width)):
+                    key = base + prefix
+                    if (key, width) not in seen:
+                        seen.add((key, width))
+                        yield key, claim(key, len(base) + width, len(base) + width, Part(block.id, held))
+
+    def _ranges_of(self, block: Block) -> list[tuple[RangeScope, str]]:
+        """Return the range rules of a block, most specific first."""
+        found = [self.registry.diversions[key] for key in self.registry.range_rules.get(block.id, ())]
+        usable = [d for d in found if d.order == block.order]
+        usable.sort(key=specificity)
+        return [
+            (d.scope, d.id) for d in usable if isinstance(d.scope, RangeScope) and is_range(d.scope.first, d.scope.last)
+        ]
+
+    def _misplaced(self, order: str, line: str) -> Fault | None:
+        """Return what is wrong with the references of a number or block."""
+        if order not in self.registry.orders:
+            return fault("reference_missing", "order", kind="order", id=order)
+        held = self.registry.lines.get(line)
+        if held is None:
+            return fault("reference_missing", "line", kind="line", id=line)
+        if held.order != order:
+            return fault("line_other_order", "line", line=line, order=order)
+        return None
+
+    # -- numbers ------------------------------------------------------------------------------------------------------
+
+    def place(self, digits: str) -> Place | None:
+        """Return where a number (digits) is delivered, None if it is nobody's."""
+        part = self.prefixes.lookup(digits) if self.prefixes.held else None
+        for key in self.registry.ids_of(digits):
+            row = self.registry.numbers[key]
+            if self._misplaced(row.order, row.line) is None:
+                own = part is not None and self.registry.blocks[part.block].order == row.order
+                return Place(row.order, row.line, part if own else None)
+        if part is None:
+            return None
+        block = self.registry.blocks[part.block]
+        return Place(block.order, block.line, part)
+
+    def judge_number(self, digits: str, place: Place | None) -> None:
+        """Note what is wrong with the single numbers and number rules of these digits."""
+        first = None
+        for key in self.registry.ids_of(digits):
+            row = self.registry.numbers[key]
+            what = self._misplaced(row.order, row.line)
+            if what is None and first is not None:
+                what = fault("number_taken", "number", number=f"+{digits}", other=f"number {first}")
+            elif what is None:
+                first = key
+            self.note("number", key, what)
+        for key in self.registry.number_rules.get(digits, ()):
+            if key not in self._unusable:
+                order = self.registry.diversions[key].order
+                wrong = place is None or place.order != order
+                found = fault("scope_number", "scope.number", number=f"+{digits}", order=order) if wrong else None
+                if found is not None or ("diversion", key) not in self._problems or self._is_scope_problem(key):
+                    self.note("diversion", key, found)
+
+    def _is_scope_problem(self, key: str) -> bool:
+        return self._problems["diversion", key].type == "scope_number"
+
+    def candidates(self, digits: str | None, place: Place) -> list[Diversion]:
+        """Return the rules for a number, most specific first. Without ``digits``: those for any number of the part."""
+        registry = self.registry
+        found: list[str] = []
+        if digits is not None:
+            rules = registry.number_rules.get(digits)
+            if rules:
+                found += (key for key in rules if registry.diversions[key].order == place.order)
+        if place.part is not None:
+            found += place.part.ranges
+            rules = registry.block_rules.get(place.part.block)
+            if rules:
+                found += (key for key in rules if registry.diversions[key].order == place.order)
+        rules = registry.order_rules.get(place.order)
+        if rules:
+            found += rules
+        if self._unusable:
+            found = [key for key in found if key not in self._unusable]
+        result = [registry.diversions[key] for key in found]
+        if len(result) > 1:
+            result.sort(key=specificity)
+        return result
+
+    # -- rules --------------------------------------------------------------------------------------------------------
+
+    def judge_rule(self, key: str) -> tuple[Target, ...]:
+        """Return the targets of a rule that may be used now, () if the rule cannot be; note what is wrong."""
+        diversion = self.registry.diversions.get(key)
+        self._unusable.discard(key)
+        if diversion is None:
+            self.note("diversion", key, None)
+            return ()
+        what = self._misscoped(diversion)
+        targets: tuple[Target, ...] = ()
+        if what is None:
+            targets, what = self._usable_targets(diversion)
+        if not targets:
+            self._unusable.add(key)
+        self.note("diversion", key, what)
+        return targets
+
+    def policy(self, order: str) -> TargetPolicy:
+        """Return what the customer of an order may divert to; the default if the customer is missing."""
+        held = self.registry.orders.get(order)
+        customer = self.registry.customers.get(held.customer) if held is not None else None
+        return TargetPolicy(self.home, allow_international=customer is not None and customer.allow_international)
+
+    def base_of(self, diversion: Diversion) -> str | None:
+        """Return the base of the block that a block or range rule is for."""
+        if isinstance(diversion.scope, BlockScope | RangeScope):
+            block = self.registry.blocks.get(diversion.scope.block)
+            return block.base if block is not None else None
+        return None
+
+    def _misscoped(self, diversion: Diversion) -> Fault | None:
+        if diversion.order not in self.registry.orders:
+            return fault("reference_missing", "order", kind="order", id=diversion.order)
+        scope = diversion.scope
+        if isinstance(scope, BlockScope | RangeScope):
+            block = self.registry.blocks.get(scope.block)
+            if block is None or block.order != diversion.order:
+                return fault("scope_block", "scope.block", block=scope.block, order=diversion.order)
+            if isinstance(scope, RangeScope):
+                return _range_fault(scope, block)
+        return None
+
+    def _usable_targets(self, diversion: Diversion) -> tuple[tuple[Target, ...], Fault | None]:
+        """Check at the time of use, with what costs little (PRODUCT: checked when saved and when used)."""
+        policy = self.policy(diversion.order)
+        own = diversion.scope.number if isinstance(diversion.scope, NumberScope) else self.base_of(diversion)
+        keeps = isinstance(diversion.scope, BlockScope | RangeScope)
+        usable: list[Target] = []
+        what: Fault | None = None
+        for index, target in enumerate(diversion.targets):
+            place = f"targets[{index}]"
+            found = target_fault(target.number, policy, place)
+            if found is None and target.keep_extension and not keeps:
+                found = fault("target_keep_extension", place)
+            if found is None and target.number == own and target.keep_extension == keeps:
+                found = fault("target_self", place, number=target.number)
+            if found is None:
+                usable.append(target)
+            else:
+                what = what or found
+        return tuple(usable), what
+
+    # -- for the checks when a rule is saved (`routing.targets.DomainView`) ----------------------------------------------
+
+    def owner(self, number: str) -> Owner | None:
+        """Return who has the E.164 number, None when it is not one of ours."""
+        place = self.place(number[1:])
+        if place is None:
+            return None
+        base = self.registry.blocks[place.part.block].base if place.part is not None else None
+        return Owner(place.order, self.registry.orders[place.order].site.id, place.line, base)
+
+    def applying(self, number: str) -> Diversion | None:
+        """Return the armed diversion that applies to the E.164 number."""
+        place = self.place(number[1:])
+        chosen = choose(self.candidates(number[1:], place)) if place is not None else None
+        return chosen if chosen is not None and chosen.armed else None
+
+
+def _order_fault(order: Order, registry: Registry) -> Fault | None:
+    if order.customer not in registry.customers:
+        return fault("reference_missing", "customer", kind="customer", id=order.customer)
+    if product(order.product) is None:
+        return fault("product_unknown", "product", product=order.product, known=", ".join(PRODUCTS))
+    return None
+
+
+def _range_fault(scope: RangeScope, block: Block) -> Fault | None:
+    if not is_range(scope.first, scope.last):
+        return fault("extension_range", "scope", first=scope.first, last=scope.last)
+    inside = not block.ranges or any(
+        len(r.first) == len(scope.first) and r.first <= scope.last and scope.first <= r.last for r in block.ranges
+    )
+    if inside and len(block.base) - 1 + len(scope.first) <= MAX_DIGITS:
+        return None
+    return fault("scope_range", "scope", first=scope.first, last=scope.last, block=block.id)
+
+
+def _cut(spans: list[tuple[int, int]], ruled: list[tuple[int, int, str]]) -> Iterable[tuple[int, int, tuple[str, ...]]]:
+    """Yield disjoint pieces of the union of ``spans`` with the rules that hold each piece, in the order given."""
+    bounds = [*spans, *((first, last) for first, last, _ in ruled)]
+    edges = sorted({edge for first, last in bounds for edge in (first, last + 1)})
+    previous: tuple[int, int, tuple[str, ...]] | None = None
+    for low, high in pairwise(edges):
+        if not any(first <= low <= last for first, last in spans):
+            continue
+        held = tuple(key for first, last, key in ruled if first <= low <= last)
+        if previous is not None and previous[1] == low - 1 and previous[2] == held:
+            previous = (previous[0], high - 1, held)
+            continue
+        if previous is not None:
+            yield previous
+        previous = (low, high - 1, held)
+    if previous is not None:
+        yield previous

@@ -1,0 +1,130 @@
+"""What a change of one entity touches."""
+
+from dataclasses import dataclass, field
+
+from routing.directory import Directory
+from routing.model import (
+    Block,
+    BlockScope,
+    Customer,
+    Diversion,
+    Entity,
+    Line,
+    Number,
+    NumberScope,
+    Order,
+    RangeScope,
+)
+
+
+@dataclass(slots=True)
+class Marks:
+    """What has to be worked out again."""
+
+    lines: set[str] = field(default_factory=set)
+    rules: set[str] = field(default_factory=set)
+    blocks: set[str] = field(default_factory=set)
+    """Blocks whose claims have to be settled again."""
+    keys: set[str] = field(default_factory=set)
+    """Prefixes."""
+    digits: set[str] = field(default_factory=set)
+    """Numbers that have, had or may get an entry of their own."""
+
+
+def mark(
+    marks: Marks, directory: Directory, entity: Entity | None, other: Entity | None, *, dates_only: bool = False
+) -> None:
+    """Mark what depends on ``entity``; called with the old state before a change, and with the new one after it.
+
+    ``other`` is the other of the two states: where they agree in all that others see of them, others are left alone.
+    """
+    marker = _Marker(marks, directory)
+    match entity:
+        case Number():
+            marks.digits.add(entity.number[1:])
+        case Diversion():
+            marker.diversion(entity, other if isinstance(other, Diversion) else None)
+        case Block():
+            marker.block(entity)
+        case Line():
+            marks.lines.add(entity.id)
+            if not isinstance(other, Line) or other.order != entity.order:
+                marker.delivered_on(entity.id)
+        case Order():
+            marker.order(entity, other if isinstance(other, Order) else None, dates_only=dates_only)
+        case Customer():
+            if not isinstance(other, Customer) or other.allow_international != entity.allow_international:
+                marker.customer(entity.id)
+        case _:
+            pass
+
+
+class _Marker:
+    def __init__(self, marks: Marks, directory: Directory) -> None:
+        self.marks = marks
+        self.directory = directory
+        self.registry = directory.registry
+
+    def customer(self, key: str) -> None:
+        for order in self.registry.orders_of.get(key, ()):
+            for rule in self.registry.rules_of.get(order, ()):
+                self.rule(self.registry.diversions[rule])
+
+    def order(self, order: Order, other: Order | None, *, dates_only: bool) -> None:
+        key = order.id
+        if not dates_only:
+            self.marks.lines |= self.registry.lines_of.get(key, set())
+            if other is None or other.customer != order.customer:
+                for rule in self.registry.rules_of.get(key, ()):
+                    self.rule(self.registry.diversions[rule])
+            if other is None:
+                self.marks.blocks |= self.registry.blocks_of.get(key, set())
+        dates = other is None or (other.active_from, other.active_until) != (order.active_from, order.active_until)
+        if dates_only or dates:
+            self.numbers_of(key)
+
+    def delivered_on(self, line: str) -> None:
+        for number in self.registry.numbers_on.get(line, ()):
+            self.marks.digits.add(self.registry.numbers[number].digits)
+        for block in self.registry.blocks_on.get(line, ()):
+            self.block(self.registry.blocks[block])
+
+    def block(self, block: Block) -> None:
+        self.marks.blocks.add(block.id)
+        self.within(block)
+        self.marks.rules |= self.registry.block_rules.get(block.id, set())
+        self.marks.rules |= self.registry.range_rules.get(block.id, set())
+
+    def within(self, block: Block) -> None:
+        """Mark the entries of a block and all numbers with an entry of their own behind its base."""
+        held = self.directory.prefixes.held.get(block.id, set())
+        self.marks.keys |= held
+        self.marks.digits |= held
+        self.marks.digits.update(self.registry.watched_below(block.base[1:]))
+
+    def numbers_of(self, order: str) -> None:
+        for number in self.registry.numbers_of.get(order, ()):
+            self.marks.digits.add(self.registry.numbers[number].digits)
+        for block in self.registry.blocks_of.get(order, ()):
+            self.within(self.registry.blocks[block])
+
+    def diversion(self, diversion: Diversion, other: Diversion | None) -> None:
+        if other is not None and (other.order, other.scope) == (diversion.order, diversion.scope):
+            self.rule(diversion)
+        else:
+            self.rule(diversion)
+            if isinstance(diversion.scope, RangeScope):
+                self.marks.blocks.add(diversion.scope.block)
+
+    def rule(self, diversion: Diversion) -> None:
+        """Mark a rule and the numbers that it is for."""
+        self.marks.rules.add(diversion.id)
+        scope = diversion.scope
+        if isinstance(scope, NumberScope):
+            self.marks.digits.add(scope.number[1:])
+        elif isinstance(scope, BlockScope | RangeScope):
+            block = self.registry.blocks.get(scope.block)
+            if block is not None:
+                self.within(block)
+        else:
+            self.numbers_of(diversion.order)

@@ -1,0 +1,244 @@
+"""The entities in a compact form, with the indices by which a change finds what depends on it.
+
+Orders, lines, blocks and diversions are kept as they are; numbers, of which there may be millions, as tuples. Nothing is
+judged here: an entity may refer to something that is not there (yet).
+"""
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from routing.model import (
+    Block,
+    BlockScope,
+    Customer,
+    Diversion,
+    Entity,
+    Line,
+    Number,
+    NumberScope,
+    Order,
+    OrderScope,
+    RangeScope,
+)
+
+
+class NumberRow(NamedTuple):
+    """A single number; ``digits`` without ``+``."""
+
+    digits: str
+    order: str
+    line: str
+
+
+Index = defaultdict[str, set[str]]
+
+
+def _index() -> Index:
+    return defaultdict(set)
+
+
+class Registry:
+    """Entities by kind and id, and who refers to whom."""
+
+    def __init__(self) -> None:
+        self.customers: dict[str, Customer] = {}
+        self.orders: dict[str, Order] = {}
+        self.lines: dict[str, Line] = {}
+        self.blocks: dict[str, Block] = {}
+        self.numbers: dict[str, NumberRow] = {}
+        self.diversions: dict[str, Diversion] = {}
+        self.orders_of = _index()  # customer → orders
+        self.lines_of = _index()  # order → lines
+        self.blocks_of = _index()  # order → blocks
+        self.numbers_of = _index()  # order → numbers
+        self.rules_of = _index()  # order → diversions of any scope
+        self.order_rules = _index()  # order → diversions for the order
+        self.block_rules = _index()  # block → diversions for the block
+        self.range_rules = _index()  # block → diversions for a range of it
+        self.number_rules = _index()  # digits → diversions for the number
+        self.blocks_on = _index()  # line → blocks
+        self.numbers_on = _index()  # line → numbers
+        self._ids: dict[str, str | tuple[str, ...]] = {}  # digits → number ids, ascending; nearly always one
+        self._sorted: list[str] = []  # digits that have a number or a rule of their own
+        self._bulk = False
+
+    # -- changing -----------------------------------------------------------------------------------------------------
+
+    def load(self, entities: Iterable[Entity]) -> None:
+        """Add the full set at once: the sorted list is built at the end."""
+        self._bulk = True
+        for entity in entities:
+            if isinstance(entity, Number):
+                # A column of its own, because there are millions of them.
+                self._add_number(entity.id, NumberRow(entity.number[1:], entity.order, entity.line))
+            else:
+                self.put(entity)
+        self._bulk = False
+        self._sorted = sorted(self._ids.keys() | self.number_rules.keys())
+
+    def put(self, entity: Entity) -> None:
+        """Add or replace one entity."""
+        key = entity.id
+        match entity:
+            case Number():
+                self.remove("number", key)
+                self._add_number(key, NumberRow(entity.number[1:], entity.order, entity.line))
+            case Diversion():
+                self.remove("diversion", key)
+                self.diversions[key] = entity
+                self.rules_of[entity.order].add(key)
+                self._watch(entity, key)
+            case Block():
+                self.remove("block", key)
+                self.blocks[key] = entity
+                self.blocks_of[entity.order].add(key)
+                self.blocks_on[entity.line].add(key)
+            case Line():
+                self.remove("line", key)
+                self.lines[key] = entity
+                self.lines_of[entity.order].add(key)
+            case Order():
+                self.remove("order", key)
+                self.orders[key] = entity
+                self.orders_of[entity.customer].add(key)
+            case Customer():
+                self.customers[key] = entity
+            case _:
+                raise TypeError(f"no entity of the domain: {type(entity).__name__}")
+
+    def remove(self, kind: str, key: str) -> None:
+        """Remove one entity; nothing happens if it is not there."""
+        match kind:
+            case "number":
+                self._remove_number(key)
+            case "diversion":
+                diversion = self.diversions.pop(key, None)
+                if diversion is not None:
+                    _drop(self.rules_of, diversion.order, key)
+                    self._unwatch(diversion, key)
+            case "block":
+                block = self.blocks.pop(key, None)
+                if block is not None:
+                    _drop(self.blocks_of, block.order, key)
+                    _drop(self.blocks_on, block.line, key)
+            case "line":
+                line = self.lines.pop(key, None)
+                if line is not None:
+                    _drop(self.lines_of, line.order, key)
+            case "order":
+                order = self.orders.pop(key, None)
+                if order is not None:
+                    _drop(self.orders_of, order.customer, key)
+            case "customer":
+                self.customers.pop(key, None)
+            case _:
+                raise ValueError(f"no kind of entity: {kind!r}")
+
+    def find(self, kind: str, key: str) -> Entity | None:
+        """Return one entity as it is held, None if it is not there."""
+        if kind == "number":
+            row = self.numbers.get(key)
+            # Built without validation: it was valid when it came.
+            return (
+                None
+                if row is None
+                else Number.model_construct(id=key, order=row.order, line=row.line, number=f"+{row.digits}")
+            )
+        tables: dict[str, Mapping[str, Entity]] = {
+            "customer": self.customers,
+            "order": self.orders,
+            "line": self.lines,
+            "block": self.blocks,
+            "diversion": self.diversions,
+        }
+        if kind not in tables:
+            raise ValueError(f"no kind of entity: {kind!r}")
+        return tables[kind].get(key)
+
+    def _add_number(self, key: str, row: NumberRow) -> None:
+        self.numbers[key] = row
+        self.numbers_of[row.order].add(key)
+        self.numbers_on[row.line].add(key)
+        held = self._ids.get(row.digits)
+        if held is None:
+            self._note(row.digits)
+            self._ids[row.digits] = key
+        else:
+            self._ids[row.digits] = tuple(sorted({key, *((held,) if isinstance(held, str) else held)}))
+
+    def _remove_number(self, key: str) -> None:
+        row = self.numbers.pop(key, None)
+        if row is None:
+            return
+        _drop(self.numbers_of, row.order, key)
+        _drop(self.numbers_on, row.line, key)
+        left = tuple(i for i in self.ids_of(row.digits) if i != key)
+        if left:
+            self._ids[row.digits] = left if len(left) > 1 else left[0]
+        else:
+            del self._ids[row.digits]
+            self._forget(row.digits)
+
+    def _watch(self, diversion: Diversion, key: str) -> None:
+        match diversion.scope:
+            case NumberScope(number=number):
+                self._note(number[1:])
+                self.number_rules[number[1:]].add(key)
+            case RangeScope(block=block):
+                self.range_rules[block].add(key)
+            case BlockScope(block=block):
+                self.block_rules[block].add(key)
+            case OrderScope():
+                self.order_rules[diversion.order].add(key)
+
+    def _unwatch(self, diversion: Diversion, key: str) -> None:
+        match diversion.scope:
+            case NumberScope(number=number):
+                _drop(self.number_rules, number[1:], key)
+                self._forget(number[1:])
+            case RangeScope(block=block):
+                _drop(self.range_rules, block, key)
+            case BlockScope(block=block):
+                _drop(self.block_rules, block, key)
+            case OrderScope():
+                _drop(self.order_rules, diversion.order, key)
+
+    def _note(self, digits: str) -> None:
+        if not self._bulk and digits not in self._ids and digits not in self.number_rules:
+            insort(self._sorted, digits)
+
+    def _forget(self, digits: str) -> None:
+        if digits not in self._ids and digits not in self.number_rules:
+            del self._sorted[bisect_left(self._sorted, digits)]
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    def ids_of(self, digits: str) -> tuple[str, ...]:
+        """Return the ids of the single numbers with these digits, ascending."""
+        held = self._ids.get(digits)
+        if held is None:
+            return ()
+        return (held,) if isinstance(held, str) else held
+
+    def watched(self) -> list[str]:
+        """Return all digits that have a number or a rule of their own, ascending. Not a copy."""
+        return self._sorted
+
+    def watched_below(self, prefix: str) -> Iterator[str]:
+        """Yield the digits that begin with ``prefix`` and have a number or a rule of their own."""
+        for index in range(bisect_left(self._sorted, prefix), len(self._sorted)):
+            digits = self._sorted[index]
+            if not digits.startswith(prefix):
+                return
+            yield digits
+
+
+def _drop(index: Index, key: str, member: str) -> None:
+    """Take a member out; an empty set goes too, and asking never leaves one behind."""
+    members = index.get(key)
+    if members is not None:
+        members.discard(member)
+        if not members:
+            del index[key]

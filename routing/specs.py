@@ -1,0 +1,82 @@
+"""Lines and rules in the engine's terms."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from routing.model import BlockScope, Diversion, Line, NumberScope, Order, RangeScope, Target
+from routing.products import product
+from routing.profiles import DEFAULT_PROFILE
+from routing.registry import Registry
+from routing.rejection import Fault, fault
+from routing.slots import Slots
+
+if TYPE_CHECKING:
+    from sipproxy._engine import LineSpec, RuleSpec
+
+
+def line_spec(
+    registry: Registry, key: str, slots: Slots, profiles: Collection[str]
+) -> tuple["LineSpec | None", Fault | None]:
+    """Return what the engine is told of a line (None: nothing), and what is wrong with it."""
+    line = registry.lines.get(key)
+    if line is None:
+        return None, None
+    order = registry.orders.get(line.order)
+    if order is None:
+        return None, fault("reference_missing", "order", kind="order", id=line.order)
+    profile, what = _profile(line, order, profiles)
+    return {
+        "slot": slots.take(key),
+        "line_id": key,
+        "order_id": order.id,
+        "site_id": order.site.id,
+        "product": order.product,
+        "profile": profile,
+        "kind": line.kind,
+        "users": list(line.users),
+        "credentials": [(item.username, item.algorithm, item.ha1) for item in line.credentials],
+        "peers": sorted(((peer.address, peer.priority) for peer in line.peers), key=lambda peer: peer[1]),
+        "request_uri": line.request_uri,
+        "wish": line.wish,
+    }, what
+
+
+def _profile(line: Line, order: Order, profiles: Collection[str]) -> tuple[str, Fault | None]:
+    """Return the profile by which a line is judged; a wrong name leaves the line routed, by its product's profile."""
+    known = ", ".join(sorted(profiles))
+    what = None
+    if line.profile is not None:
+        if line.profile in profiles:
+            return line.profile, None
+        what = fault("profile_unknown", "profile", profile=line.profile, known=known)
+    held = product(order.product)
+    name = held.profiles.get(line.kind, DEFAULT_PROFILE) if held is not None else DEFAULT_PROFILE
+    if name not in profiles:
+        what = what or fault("profile_unknown", "profile", profile=name, known=known)
+        name = DEFAULT_PROFILE if DEFAULT_PROFILE in profiles else min(profiles, default=DEFAULT_PROFILE)
+    return name, what
+
+
+def rule_spec(diversion: Diversion, targets: tuple[Target, ...], base: str | None, slot: int) -> "RuleSpec":
+    """Return what the engine is told of a diversion; ``base`` is that of its block."""
+    after = len(base) - 1 if base is not None else 0
+    return {
+        "slot": slot,
+        "rule_id": diversion.id,
+        "label": _label(diversion, base),
+        "armed": diversion.armed,
+        "targets": [
+            {"digits": target.number[1:], "keep_after": after if target.keep_extension else None} for target in targets
+        ],
+    }
+
+
+def _label(diversion: Diversion, base: str | None) -> str:
+    scope = diversion.scope
+    if isinstance(scope, NumberScope):
+        return f"number {scope.number}"
+    if isinstance(scope, RangeScope):
+        return f"range {base} -{scope.first}…-{scope.last}"
+    if isinstance(scope, BlockScope):
+        return f"block {base}…"
+    return f"order {diversion.order}"

@@ -1,0 +1,222 @@
+"""What should come out, written down the slow and plain way: no indices, no prefixes, every entity looked at for every number."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from routing.model import (
+    Block,
+    BlockScope,
+    Customer,
+    Diversion,
+    Entity,
+    Line,
+    Number,
+    NumberScope,
+    Order,
+    OrderScope,
+    RangeScope,
+)
+
+Outcome = tuple[str, str | None, tuple[tuple[str, int | None], ...], bool, bool] | None
+"""(line, rule, its targets, armed, live), None when the number is nobody's."""
+
+
+class Table:
+    """The engine's table, the naive way."""
+
+    def __init__(self) -> None:
+        self.lines: dict[int, Any] = {}
+        self.rules: dict[int, Any] = {}
+        self.exact: dict[str, tuple[int, int, int]] = {}
+        self.windows: dict[tuple[str, int, int], tuple[int, int, int]] = {}
+
+    def apply(self, delta: Any) -> None:
+        for slot in delta.get("lines_removed", ()):
+            del self.lines[slot]
+        for slot in delta.get("rules_removed", ()):
+            del self.rules[slot]
+        for digits in delta.get("exact_removed", ()):
+            del self.exact[digits]
+        for digits in delta.get("prefixes_removed", ()):
+            gone = [key for key in self.windows if key[0] == digits]
+            assert gone
+            for key in gone:
+                del self.windows[key]
+        self.lines |= {spec["slot"]: spec for spec in delta.get("lines", ())}
+        self.rules |= {spec["slot"]: spec for spec in delta.get("rules", ())}
+        for digits, line, rule, flags in delta.get("exact", ()):
+            assert line in self.lines
+            assert rule == -1 or rule in self.rules
+            self.exact[digits] = (line, rule, flags)
+        for digits, low, high, line, rule, flags in delta.get("prefixes", ()):
+            assert len(digits) <= low <= high <= 15
+            assert line in self.lines
+            assert rule == -1 or rule in self.rules
+            self.windows[digits, low, high] = (line, rule, flags)
+
+    def outcome(self, digits: str) -> Outcome:
+        found = self.exact.get(digits)
+        if found is None:
+            fitting = [key for key in self.windows if digits.startswith(key[0]) and key[1] <= len(digits) <= key[2]]
+            if not fitting:
+                return None
+            found = self.windows[max(fitting, key=lambda key: len(key[0]))]
+        line, slot, flags = found
+        rule = self.rules[slot] if slot >= 0 else None
+        return (
+            self.lines[line]["line_id"],
+            rule["rule_id"] if rule else None,
+            tuple((t["digits"], t["keep_after"]) for t in rule["targets"]) if rule else (),
+            rule["armed"] if rule else False,
+            flags == 0,
+        )
+
+    def same_as(self, other: "Table") -> bool:
+        """Slots are names, so they may differ: compare what they stand for, and the keys."""
+        return (
+            sorted(s["line_id"] for s in self.lines.values()) == sorted(s["line_id"] for s in other.lines.values())
+            and sorted(s["rule_id"] for s in self.rules.values()) == sorted(s["rule_id"] for s in other.rules.values())
+            and self.exact.keys() == other.exact.keys()
+            and self.windows.keys() == other.windows.keys()
+        )
+
+
+class World:
+    """Entities by kind and id, asked plainly."""
+
+    def __init__(self, entities: Iterable[Entity], now: datetime) -> None:
+        self.now = now
+        self.of: dict[type, dict[str, Any]] = {k: {} for k in (Customer, Order, Line, Block, Number, Diversion)}
+        for entity in entities:
+            self.of[type(entity)][entity.id] = entity
+
+    def placed(self, item: Number | Block) -> bool:
+        line = self.of[Line].get(item.line)
+        return item.order in self.of[Order] and line is not None and line.order == item.order
+
+    def block_of(self, digits: str) -> Block | None:
+        """The block whose claim has the longest prefix: found by trying, for each length, who claims all that it stands for."""
+        for size in range(len(digits), 0, -1):
+            for rest in (False, True):
+                for block in sorted(self.of[Block].values(), key=lambda b: b.id):
+                    if self.placed(block) and self.claims(block, digits, size, rest=rest):
+                        return block  # type: ignore[no-any-return]
+        return None
+
+    def claims(self, block: Block, digits: str, size: int, *, rest: bool) -> bool:
+        """Does a claim of exactly this prefix length hold the number? A range's claims are its maximal decimal bundles."""
+        base = block.base[1:]
+        extension = digits[len(base) :]
+        if not digits.startswith(base) or size < len(base) or len(digits) > 15:
+            return False
+        if rest:
+            return not block.ranges and size == len(base)
+        pieces = self.pieces(block, len(extension))
+        for piece in pieces:
+            if extension.isdigit() and int(extension) in piece:
+                return size == len(base) + bundle(piece, extension)
+        return False
+
+    def pieces(self, block: Block, width: int) -> list[frozenset[int]]:
+        """The extensions of one length, cut where range rules begin and end and where runs break."""
+        rules = self.range_rules(block)
+        wanted = block.ranges or tuple(d.scope for d in rules)
+        held: dict[int, tuple[str, ...]] = {
+            n: tuple(
+                d.id for d in rules if len(d.scope.first) == width and int(d.scope.first) <= n <= int(d.scope.last)
+            )
+            for r in wanted
+            if len(r.first) == width
+            for n in range(int(r.first), int(r.last) + 1)
+        }
+        runs: list[list[int]] = []
+        for n in sorted(held):
+            if runs and runs[-1][-1] == n - 1 and held[n] == held[n - 1]:
+                runs[-1].append(n)
+            else:
+                runs.append([n])
+        return [frozenset(run) for run in runs]
+
+    def range_rules(self, block: Block) -> list[Diversion]:
+        found = [
+            d
+            for d in self.of[Diversion].values()
+            if isinstance(d.scope, RangeScope)
+            and d.scope.block == block.id
+            and d.order == block.order
+            and len(d.scope.first) == len(d.scope.last)
+            and d.scope.first <= d.scope.last
+        ]
+        return sorted(found, key=lambda d: (int(d.scope.last) - int(d.scope.first), d.id))
+
+    def outcome(self, digits: str) -> Outcome:
+        numbers = sorted(
+            (n for n in self.of[Number].values() if n.number[1:] == digits and self.placed(n)), key=lambda n: n.id
+        )
+        block = self.block_of(digits)
+        home: Number | Block | None = numbers[0] if numbers else block
+        if home is None:
+            return None
+        order = self.of[Order][home.order]
+        own = block if block is not None and block.order == order.id else None
+        rules = [
+            (level, d)
+            for d in self.of[Diversion].values()
+            if d.order == order.id and (level := self.level(d, digits, own)) is not None and self.targets(d)
+        ]
+        rules.sort(key=lambda pair: (*pair[0], pair[1].id))
+        armed = [d for _, d in rules if d.armed] or [d for _, d in rules]
+        rule = armed[0] if armed else None
+        live = (order.active_from is None or order.active_from <= self.now) and (
+            order.active_until is None or self.now < order.active_until
+        )
+        return (
+            home.line,
+            rule.id if rule else None,
+            self.targets(rule) if rule else (),
+            rule.armed if rule else False,
+            live,
+        )
+
+    def level(self, d: Diversion, digits: str, block: Block | None) -> tuple[int, int] | None:
+        match d.scope:
+            case NumberScope(number=number):
+                return (0, 0) if number[1:] == digits else None
+            case OrderScope():
+                return (3, 0)
+            case BlockScope(block=key):
+                return (2, 0) if block is not None and block.id == key else None
+            case RangeScope(block=key, first=first, last=last):
+                if block is None or block.id != key:
+                    return None
+                ext = digits[len(block.base) - 1 :]
+                fits = len(first) == len(last) == len(ext) and first <= ext <= last
+                return (1, int(last) - int(first)) if fits else None
+        return None
+
+    def targets(self, d: Diversion) -> tuple[tuple[str, int | None], ...]:
+        customer = self.of[Customer].get(self.of[Order][d.order].customer)
+        abroad = customer is not None and customer.allow_international
+        block = self.of[Block].get(getattr(d.scope, "block", ""))
+        base = block.base if block else None
+        own = d.scope.number if isinstance(d.scope, NumberScope) else base
+        in_block = isinstance(d.scope, BlockScope | RangeScope)
+        return tuple(
+            (t.number[1:], len(base) - 1 if t.keep_extension and base else None)
+            for t in d.targets
+            if (abroad or t.number.startswith("+49"))
+            and not t.number.startswith("+49900")
+            and (in_block or not t.keep_extension)
+            and not (t.number == own and t.keep_extension == in_block)
+        )
+
+
+def bundle(piece: frozenset[int], extension: str) -> int:
+    """The length of the shortest prefix of ``extension`` all of whose continuations are in ``piece``."""
+    for size in range(len(extension) + 1):
+        places = 10 ** (len(extension) - size)
+        start = int(extension[:size] or "0") * places
+        if all(n in piece for n in range(start, start + places)):
+            return size
+    raise AssertionError(extension)

@@ -1,0 +1,131 @@
+"""Strategies: a small world in which entities meet, miss, overlap and refer to each other wrongly."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+from routing.model import (
+    Block,
+    BlockScope,
+    Customer,
+    Diversion,
+    ExtensionRange,
+    Line,
+    Number,
+    NumberScope,
+    Order,
+    OrderScope,
+    RangeScope,
+    Site,
+    Target,
+)
+
+DAY = timedelta(days=1)
+START = datetime(2026, 3, 1, tzinfo=UTC)
+NOWS = st.integers(0, 6).map(lambda n: START + n * DAY)
+
+# Few names and few digits, so that things meet.
+NAMES = st.sampled_from(["a", "a", "a", "b", "c"])
+DIGIT = st.sampled_from("012")
+BASES = st.sampled_from(["+49300", "+493001", "+493002", "+4930"])
+
+
+@st.composite
+def ranges(draw: st.DrawFn) -> ExtensionRange:
+    width = draw(st.integers(1, 3))
+    low = draw(st.integers(0, 10**width - 1))
+    high = draw(st.integers(low, min(10**width - 1, low + 120)))
+    return ExtensionRange(first=str(low).zfill(width), last=str(high).zfill(width))
+
+
+@st.composite
+def numbers_text(draw: st.DrawFn) -> str:
+    return draw(BASES) + "".join(draw(st.lists(DIGIT, max_size=4)))
+
+
+def customers() -> st.SearchStrategy[Customer]:
+    return st.builds(Customer, id=NAMES, name=st.just("x"), allow_international=st.booleans())
+
+
+def orders() -> st.SearchStrategy[Order]:
+    dates = st.none() | NOWS
+    return st.builds(
+        Order,
+        id=NAMES,
+        customer=NAMES,
+        product=st.sampled_from(["sipTrunk 2.0", "PMX NGN"]),
+        site=st.builds(Site, id=NAMES, address=st.just("")),
+        active_from=dates,
+        active_until=dates,
+    )
+
+
+def lines() -> st.SearchStrategy[Line]:
+    return st.builds(
+        Line,
+        id=NAMES,
+        order=NAMES,
+        kind=st.just("registered"),
+        users=st.just(()),
+        wish=st.sampled_from(["enabled", "drill"]),
+    )
+
+
+def blocks() -> st.SearchStrategy[Block]:
+    return st.builds(
+        Block, id=NAMES, order=NAMES, line=NAMES, base=BASES, ranges=st.lists(ranges(), max_size=3).map(tuple)
+    )
+
+
+def numbers() -> st.SearchStrategy[Number]:
+    return st.builds(Number, id=NAMES, order=NAMES, line=NAMES, number=numbers_text())
+
+
+TARGETS = st.builds(
+    Target,
+    number=st.sampled_from(["+496990009000", "+491713920000", "+431234567", "+499001234567", "+4930"]),
+    keep_extension=st.booleans(),
+)
+
+
+def scopes() -> st.SearchStrategy[NumberScope | RangeScope | BlockScope | OrderScope]:
+    return st.one_of(
+        st.builds(NumberScope, number=numbers_text()),
+        st.builds(lambda block, r: RangeScope(block=block, first=r.first, last=r.last), NAMES, ranges()),
+        st.builds(RangeScope, block=NAMES, first=st.just("2"), last=st.just("11")),
+        st.builds(BlockScope, block=NAMES),
+        st.just(OrderScope()),
+    )
+
+
+def diversions() -> st.SearchStrategy[Diversion]:
+    return st.builds(
+        Diversion,
+        id=st.sampled_from(["a", "b", "c", "d", "e"]),
+        order=NAMES,
+        scope=scopes(),
+        armed=st.booleans(),
+        targets=st.lists(TARGETS, min_size=1, max_size=2).map(tuple),
+    )
+
+
+def entities() -> st.SearchStrategy[Customer | Order | Line | Block | Number | Diversion]:
+    return st.one_of(
+        customers(), orders(), lines(), blocks(), blocks(), numbers(), diversions(), diversions(), diversions()
+    )
+
+
+def worlds(max_size: int = 25) -> st.SearchStrategy[list[Customer | Order | Line | Block | Number | Diversion]]:
+    """A sound core in most cases, so that what is added has something to refer to."""
+    core = [
+        Customer(id="a", name="x"),
+        Order(id="a", customer="a", product="sipTrunk 2.0", site=Site(id="a", address="")),
+        Order(id="b", customer="a", product="sipTrunk 2.0", site=Site(id="b", address="")),
+        Line(id="a", order="a", kind="registered"),
+        Line(id="b", order="b", kind="registered"),
+    ]
+    return st.builds(
+        lambda sound, more: (core if sound else []) + more,
+        st.sampled_from([True, True, True, False]),
+        st.lists(entities(), max_size=max_size),
+    )
