@@ -207,7 +207,8 @@ impl<'a> Message<'a> {
         self.addresses(HeaderName::Path)
     }
 
-    /// `Contact`, except the `*` of RFC 3261 §10.2.2, for which see [`Message::contact_is_star`].
+    /// `Contact`. The `*` of RFC 3261 §10.2.2 is no address and comes as an error: ask
+    /// [`Message::contact_is_star`] first.
     pub fn contacts(&self) -> impl Iterator<Item = Result<NameAddr<'a>, PeerError>> + use<'a> {
         self.addresses(HeaderName::Contact)
     }

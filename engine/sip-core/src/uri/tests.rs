@@ -121,6 +121,7 @@ fn comparison_follows_section_19_1_4() {
             "sip:a@b.com;transport=tcp?x=y&to=alice%40b",
             true,
         ),
+        ("sip:a@b.com;x=1;x=2", "sip:a@b.com;x=1;x=2", true),
         ("SIP:ALICE@AtLanTa.CoM", "sip:alice@AtLanTa.CoM", false),
         ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060", false),
         (
