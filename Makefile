@@ -131,8 +131,10 @@ lint-python: $(STAMPS)/dev $(STAMPS)/engine
 lint-rust: $(STAMPS)/rust
 	$(call say,rustfmt)
 	@cd engine && $(CARGO) fmt --all --check
+	@cd engine/fuzz && $(CARGO) fmt --check
 	$(call say,clippy)
 	@cd engine && $(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
+	@cd engine/fuzz && $(CARGO) clippy --locked --quiet -- -D warnings
 	$(call say,cargo doc)
 	@cd engine && RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items --locked --quiet
 	@if cargo deny --version >/dev/null 2>&1; then printf '== cargo deny\n'; cd engine && cargo deny --log-level error check; \
@@ -142,6 +144,7 @@ format: $(STAMPS)/dev $(STAMPS)/rust ## Format Python and Rust in place
 	@$(BIN)/ruff check --fix --exit-zero $(QUIET) $(PYTHON_SOURCES)
 	@$(BIN)/ruff format $(PYTHON_SOURCES)
 	@cd engine && $(CARGO) fmt --all
+	@cd engine/fuzz && $(CARGO) fmt
 
 # ---- upkeep -----------------------------------------------------------------------------------------------------------------
 
