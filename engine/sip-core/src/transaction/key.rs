@@ -8,6 +8,9 @@ use core::hash::Hasher as _;
 use sha2::{Digest as _, Sha256};
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
+use crate::error::PeerError;
+use crate::message::Message;
+
 /// The magic cookie with which a branch made after RFC 3261 begins (§8.1.1.7).
 pub const MAGIC_COOKIE: &[u8] = b"z9hG4bK";
 
@@ -21,13 +24,13 @@ pub struct HashKey([u8; 16]);
 ///
 /// The fields after `sent_by_port` are read only for RFC 2543 peers and for [`stateless_tag`]; the caller may leave them
 /// empty for [`HashKey::request_key`] when [`is_rfc3261_branch`] holds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestIdentity<'a> {
     /// The method of the request line.
     pub method: &'a [u8],
     /// The branch parameter of the top Via; empty when there is none.
     pub branch: &'a [u8],
-    /// The host of the top Via's sent-by.
+    /// The host of the top Via's sent-by, or all of it; white space and case do not count.
     pub sent_by_host: &'a [u8],
     /// The port of the top Via's sent-by, as written.
     pub sent_by_port: Option<u16>,
@@ -52,6 +55,25 @@ pub struct TransactionKey(pub u128);
 /// The client transaction that a response belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientKey(pub u128);
+
+impl<'a> RequestIdentity<'a> {
+    /// The identity of a parsed request. Fails as reading its top Via fails, which `parse` of a good message excludes.
+    pub fn of(request: &Message<'a>) -> Result<Self, PeerError> {
+        let via = request.top_via()?;
+        Ok(Self {
+            method: request.method().as_bytes(),
+            branch: via.branch.unwrap_or_default(),
+            sent_by_host: via.sent_by.raw,
+            sent_by_port: via.sent_by.port,
+            via: via.raw,
+            request_uri: request.request_uri(),
+            to_tag: request.to_tag().unwrap_or_default(),
+            from_tag: request.from_tag().unwrap_or_default(),
+            call_id: request.call_id(),
+            cseq: request.cseq().number,
+        })
+    }
+}
 
 /// Whether this branch was made after RFC 3261: the magic cookie and something behind it.
 ///
@@ -215,16 +237,26 @@ impl Hash {
         self.0.write(&number.to_le_bytes());
     }
 
-    /// Host and port; hosts compare without regard to case (RFC 3261 §19.1.4), no port is not the same as 5060 written out.
+    /// Host and port. Hosts compare without regard to case (RFC 3261 §19.1.4) and white space may stand around the colon;
+    /// no port is not the same as 5060 written out.
     fn sent_by(&mut self, request: &RequestIdentity<'_>) {
-        self.number(request.sent_by_host.len() as u32);
-        let mut lower = [0; 64];
-        for chunk in request.sent_by_host.chunks(lower.len()) {
-            let lower = &mut lower[..chunk.len()];
-            lower.copy_from_slice(chunk);
-            lower.make_ascii_lowercase();
-            self.0.write(lower);
+        let mut normal = [0; 64];
+        let mut length = 0;
+        for octet in request
+            .sent_by_host
+            .iter()
+            .filter(|octet| !octet.is_ascii_whitespace())
+        {
+            if length == normal.len() {
+                self.0.write(&normal);
+                length = 0;
+            }
+            normal[length] = octet.to_ascii_lowercase();
+            length += 1;
         }
+        self.0.write(&normal[..length]);
+        // No host contains this octet, so the next part cannot run into it.
+        self.0.write_u8(0);
         self.number(request.sent_by_port.map_or(u32::MAX, u32::from));
     }
 
@@ -276,7 +308,7 @@ mod tests {
             (
                 "host in capitals",
                 RequestIdentity {
-                    sent_by_host: b"CORE.example.NET",
+                    sent_by_host: b"CORE.example.NET ",
                     ..INVITE
                 },
             ),
@@ -541,6 +573,23 @@ mod tests {
             tag(HashKey::derive(b"secret", "tag")),
             tag(HashKey::derive(b"secre", "ttag"))
         );
+    }
+
+    #[test]
+    fn identity_is_read_from_a_message() {
+        let bytes = b"INVITE sip:+493023125000@proxy.example.net SIP/2.0\r\n\
+            Via: SIP/2.0/UDP core.example.net:5060;branch=z9hG4bK776asdhds, SIP/2.0/UDP a;branch=z9hG4bK1\r\n\
+            From: <sip:a@b>;tag=1928301774\r\nTo: <sip:c@d>\r\nCall-ID: a84b4c76e66710\r\n\
+            CSeq: 314159 INVITE\r\nContent-Length: 0\r\n\r\n";
+        let mut index = crate::message::HeaderIndex::new();
+        let message = Message::parse(bytes, &mut index).expect("a good message");
+        let identity = RequestIdentity::of(&message).expect("a good Via");
+        // sent-by is taken whole there.
+        let expected = RequestIdentity {
+            sent_by_host: b"core.example.net:5060",
+            ..INVITE
+        };
+        assert_eq!(expected, identity);
     }
 
     #[test]

@@ -55,15 +55,16 @@ impl Transaction {
         timers: &TimerValues,
         now: Timestamp,
     ) -> &'static [Action] {
-        let Some(transition) = self.kind.transition(self.state, event) else {
-            return &[];
-        };
         if let Event::Timer(timer) = event {
+            // Stopped first, so that no table can make a driver spin on one deadline.
             match self.deadline_mut(timer) {
                 Some(deadline) if *deadline != STOPPED => *deadline = STOPPED,
                 _ => return &[],
             }
         }
+        let Some(transition) = self.kind.transition(self.state, event) else {
+            return &[];
+        };
         self.state = transition.to;
         self.run_timers(transition.actions, timers, now);
         transition.actions
