@@ -136,6 +136,16 @@ HISTOGRAMS: Mapping[str, tuple[str, str]] = {
 }
 """Engine histogram → name and help."""
 
+WORKER: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "sipproxy_worker_datagrams": ("Datagrams that a worker took from its sockets.", ("received",)),
+    "sipproxy_worker_handed_over": ("Datagrams that a worker gave to the one that owns their transaction.", ("handed_over",)),
+    "sipproxy_worker_calls": (
+        "INVITEs that a worker decided.",
+        ("calls_redirected", "calls_proxied", "calls_unavailable", "calls_not_found"),
+    ),
+}
+"""Counter per worker → help and the engine counters it sums up; the label is ``worker``, from 0."""
+
 SERVICE: Mapping[str, tuple[str, str, str]] = {
     "sipproxy_snapshot_sequence": ("gauge", "", "Number of the last change of the rules that the engine routes by."),
     "sipproxy_snapshot_age_seconds": ("gauge", "", "Seconds since the engine's rules were known to be the store's."),
@@ -175,6 +185,7 @@ class Collector:
         for name, (bounds, counts, total) in self._engine.histograms().items():
             metric, text = HISTOGRAMS.get(name, (f"sipproxy_{name}_seconds", "Engine histogram."))
             yield _histogram(metric, text, bounds, counts, total)
+        yield from _per_worker(self._engine.worker_counters())
         facts = self._facts.facts()
         facts["sipproxy_engine_other"] = {name: float(value) for name, value in counters.items()}
         for name, values in facts.items():
@@ -183,6 +194,12 @@ class Collector:
         build = GaugeMetricFamily("sipproxy_build_info", SERVICE["sipproxy_build"][2], labels=sorted(self._build))
         build.add_metric([self._build[key] for key in sorted(self._build)], 1)
         yield build
+
+
+def _per_worker(workers: Sequence[Mapping[str, int]]) -> Iterable[Metric]:
+    for name, (text, counters) in WORKER.items():
+        values = {str(at): float(sum(own.get(counter, 0) for counter in counters)) for at, own in enumerate(workers)}
+        yield _family("counter", name, text, "worker", values)
 
 
 def _family(kind: str, name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
@@ -225,6 +242,7 @@ def table() -> str:
         values = ", ".join(f"`{value}`" for value in family.samples.values() if value)
         rows.append(f"| `{name}` | {family.kind} | {f'`{family.label}`: {values}' if values else '—'} | {family.help} |")
     rows += [f"| `{name}` | histogram | — | {text} |" for name, text in HISTOGRAMS.values()]
+    rows += [f"| `{name}_total` | counter | `worker` | {text} |" for name, (text, _) in WORKER.items()]
     for name, (kind, label, text) in SERVICE.items():
         suffix = {"counter": "_total", "info": "_info"}.get(kind, "")
         rows.append(f"| `{name}{suffix}` | {kind} | {f'`{label}`' if label else '—'} | {text} |")
