@@ -46,11 +46,11 @@ def test_one_peer_with_one_port_loads_both_workers(two_workers: Service, gateway
     with Phone(proxy=service.address, port=gateway) as phone, Caller(service.address) as core:
         service.wait_for_health(GATEWAY_LINE, "up")
         service.wait_for_health(IDLE_LINE, "down")
-        before = per_worker(service, "transactions")
+        before = per_worker(service, "worker_calls")
         for extension in range(CALLS):
             core.whole_call(f"{GATEWAY_NUMBER}{extension:02}")
         assert phone.count("BYE") == CALLS
-        after = until(lambda: per_worker(service, "transactions"), what="the metrics of each worker")
+        after = until(lambda: per_worker(service, "worker_calls"), what="the metrics of each worker")
         grown = {worker: value - before.get(worker, 0.0) for worker, value in after.items()}
         assert len(grown) == 2, grown
         assert min(grown.values()) >= CALLS / 10, f"one worker has nearly everything: {grown}"

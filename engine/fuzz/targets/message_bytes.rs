@@ -167,6 +167,10 @@ fn respond(message: &Message<'_>, source: SocketAddr) {
 }
 
 fn strip(message: &Message<'_>) {
+    // Nobody forwards a response whose next hop cannot be read.
+    if message.vias().nth(1).is_some_and(|hop| hop.is_err()) {
+        return;
+    }
     let mut out = Vec::new();
     let hops = message.vias().count();
     if write_forwarded_response(message, &mut out) {
