@@ -1,7 +1,8 @@
 """``python -m benchmarks``: run a comparison, or serve one job for any outside generator."""
 
 import sys
-from typing import Annotated
+from dataclasses import asdict
+from typing import Annotated, Literal
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -20,6 +21,59 @@ app.add_typer(runs, name="run")
 
 First = Annotated[str, typer.Option(help="first number, E.164 with +")]
 Numbers = Annotated[int, typer.Option(help="how many numbers from there", min=1)]
+
+
+@app.command("target")
+def serve_target(
+    *,
+    role: Annotated[Literal["redirect", "proxy", "registrar"], typer.Argument(help="what the service shall do")],
+    listen: Annotated[str, typer.Option(help="where it listens (UDP)")] = "127.0.0.1:5070",
+    first: First = "+493021000000",
+    numbers: Numbers = 10_000,
+    uas: Annotated[str, typer.Option(help="proxy: where all calls are delivered")] = "127.0.0.1:5088",
+    workers: Annotated[int, typer.Option(help="packet threads", min=1)] = 1,
+) -> None:
+    """Serve one job with the real service and store until Ctrl-C: redirect, proxy or registrar."""
+    from benchmarks.target import serve  # noqa: PLC0415 - needs the service; the other peers' runs do not
+
+    try:
+        serve.run(serve.Target(role, listen, NumberPlan(first, numbers), uas, workers))
+    except (ServerError, ValueError) as error:
+        report.console().print(str(error), style="red", markup=False)
+        sys.exit(2)
+
+
+@runs.command("rule-change")
+def run_rule_change(
+    *,
+    changes: Annotated[int, typer.Option(help="rules to save", min=1)] = 200,
+    numbers: Numbers = 10_000,
+    first: First = "+493021000000",
+    server_core: int = 0,
+    generator_core: int = 1,
+    store: Annotated[bool, typer.Option(help="write JSON and Markdown to benchmarks/results")] = True,
+) -> None:
+    """Measure the time from a rule's acknowledgement by the store to the first 302 with its target."""
+    from benchmarks import rule_change  # noqa: PLC0415 - needs the service and the store
+    from benchmarks.target.serve import Target  # noqa: PLC0415 - likewise
+
+    out = report.console()
+    facts = machine.facts()
+    try:
+        binary = generator.build()
+        target = Target("redirect", "127.0.0.1:5079", NumberPlan(first, numbers), "127.0.0.1:5088", 1)
+        done = rule_change.run(target, binary, changes, server_core=server_core, generator_core=generator_core)
+    except (ServerError, generator.GeneratorError, ValueError) as error:
+        out.print(str(error), style="red", markup=False)
+        sys.exit(2)
+    rows = rule_change.rows(done)
+    out.print(rule_change.table(rows))
+    if store:
+        settings = {"changes": changes, "numbers": numbers, "server_core": server_core, "generator_core": generator_core}
+        results = {"rows": rows, "changes": [asdict(change) for change in done]}
+        sections = rule_change.sections(rows)
+        written = report.store("rule-change", machine=facts, settings=settings, results=results, sections=sections)
+        out.print(f"Stored: {written} and .json", highlight=False)
 
 
 @runs.command("redirect")
@@ -48,10 +102,8 @@ def run_redirect(
     measurements: list[Measurement] = []
     try:
         job = Job("redirect", "", NumberPlan(first, numbers), server_core, generator.build(), histinfo)
-        if compare_numbers:
-            source = compare.sizes(job, servers, load, rounds, (numbers, MILLION))
-        else:
-            source = compare.rounds(job, servers, load, rounds)
+        several = (numbers, MILLION) if compare_numbers else ()
+        source = compare.sizes(job, servers, load, rounds, several) if several else compare.rounds(job, servers, load, rounds)
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
             progress.add_task("starting and measuring …" + (" (a million numbers take time to load)" if compare_numbers else ""))

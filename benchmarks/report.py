@@ -75,7 +75,8 @@ def table(title: str, summaries: Sequence[Summary]) -> Table:
     return drawn
 
 
-def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
@@ -115,7 +116,7 @@ def comparison_sections(summaries: Sequence[Summary], measurements: Sequence[Mea
     head = ["round", "server", "numbers", "CPU µs/call", "softirq µs/call", "calls/s", "p50 µs", "p99 µs", "p99.9 µs"]
     head += ["p99 µs at full load", "generator µs/call", "generator idle", "core used by others", "wrong"]
     return [
-        *_markdown_table([name for name, _ in COLUMNS], [_row(summary) for summary in summaries]),
+        *markdown_table([name for name, _ in COLUMNS], [_row(summary) for summary in summaries]),
         "",
         *notes,
         "",
@@ -123,7 +124,7 @@ def comparison_sections(summaries: Sequence[Summary], measurements: Sequence[Mea
         "",
         "## Every round",
         "",
-        *_markdown_table(head, rounds),
+        *markdown_table(head, rounds),
     ]
 
 

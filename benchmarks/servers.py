@@ -20,7 +20,7 @@ from benchmarks import procfs
 from benchmarks.peers import kamailio
 from benchmarks.plan import NumberPlan
 
-START_LIMIT_S = 900.0
+START_LIMIT_S = 1800.0
 STOP_LIMIT_S = 45.0
 
 

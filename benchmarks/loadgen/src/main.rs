@@ -19,6 +19,7 @@ mod register;
 mod report;
 mod template;
 mod uas;
+mod watch;
 
 use args::Args;
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ usage: sip-load MODE [options]        (JSON on stdout; exit 0 = all answers righ
   proxy    --target A:P   INVITE, 180, 200, ACK, BYE, 200, through a proxy that reaches `sip-load uas`
   register --target A:P   REGISTER, 200
   uas      --listen A:P   answers INVITE with 180 and 200, BYE and OPTIONS with 200; until SIGINT or SIGTERM
+  watch    --target A:P --number +49…   calls one number without pause, prints the time of each change of its target
   floor    --listen A:P   sends back as many packets of the same size as a redirect server would, and parses nothing
 
 generators: --local A:P (127.0.0.1:0)  --unconnected  --core N  --first +493021000000  --numbers 10000  --seconds 4
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         "proxy" => proxy::run(args),
         "register" => register::run(args),
         "uas" => uas::run(args),
+        "watch" => watch::run(args),
         "floor" => floor::run(args),
         _ => Err(USAGE.to_owned()),
     });

@@ -297,6 +297,17 @@ pub(crate) fn cpu_seconds() -> (f64, f64) {
     (seconds(usage.ru_utime), seconds(usage.ru_stime))
 }
 
+/// `CLOCK_MONOTONIC`, the same for all processes of the machine.
+pub(crate) fn monotonic_nanos() -> u64 {
+    // SAFETY: clock_gettime fills the structure that it is given; this clock always exists.
+    let time = unsafe {
+        let mut time: libc::timespec = zeroed();
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time);
+        time
+    };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
 static STOP: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn stop(_signal: libc::c_int) {

@@ -22,6 +22,8 @@ pub(crate) struct Report {
     pub(crate) retransmissions: u64,
     pub(crate) duplicates: u64,
     pub(crate) provisional: u64,
+    /// Requests from the server, which are left unanswered.
+    pub(crate) requests: u64,
     /// First request to its final answer.
     pub(crate) answer_latency: Histogram,
     /// First request to the end of the call.
@@ -45,6 +47,7 @@ impl Report {
             retransmissions: 0,
             duplicates: 0,
             provisional: 0,
+            requests: 0,
             answer_latency: Histogram::new(),
             call_latency: Histogram::new(),
             first: None,
@@ -78,8 +81,8 @@ impl Report {
         }
         let _ = write!(
             text,
-            "\"sent\":{},\"received\":{},\"refused\":{},\"retransmissions\":{},\"duplicates\":{},\"provisional\":{},",
-            self.sent, self.received, self.refused, self.retransmissions, self.duplicates, self.provisional
+            "\"sent\":{},\"received\":{},\"refused\":{},\"retransmissions\":{},\"duplicates\":{},\"provisional\":{},\"requests\":{},",
+            self.sent, self.received, self.refused, self.retransmissions, self.duplicates, self.provisional, self.requests
         );
         let _ = write!(
             text,

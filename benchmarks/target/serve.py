@@ -1,0 +1,180 @@
+"""Starting the service for a job, and ending it without leaving anything behind."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from benchmarks.plan import NumberPlan
+from benchmarks.servers import ServerError, answers
+from benchmarks.target.data import entities
+from rules_store import Put, RulesStore, StoreConnection, StoreSettings
+from sipproxy.admin.client import AdminClient
+from sipproxy.config.load import load
+from sipproxy.config.store_settings import store_settings
+from sipproxy.errors import SipproxyError
+
+_START_LIMIT_S = 600.0
+_STOP_LIMIT_S = 20.0
+
+_CONFIGURATION = """\
+data_dir = "data"
+
+[sip]
+listen = ["{listen}"]
+workers = {workers}
+domains = ["{host}"]
+
+[[core_peers]]
+name = "generator"
+address = "{peers}"
+interconnect = "bench"
+
+[[interconnects]]
+name = "bench"
+
+[registrar]
+realm = "bench"
+open = {open_registration}
+
+[metrics]
+listen = "{metrics}"
+
+[limits]
+drain_s = 2.0
+"""
+
+_NO_PROBES = """
+# The generator's contacts answer no OPTIONS; probing them is not what is measured here.
+[profiles.phone]
+interval_s = 86400.0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A job and where it shall be served."""
+
+    role: str
+    listen: str
+    plan: NumberPlan
+    uas: str
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running service."""
+
+    process: subprocess.Popen[bytes]
+    store: StoreSettings
+    folder: Path
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def configuration(target: Target) -> str:
+    """Return the configuration file: everything on, as a carrier would run it, but for one host that may call."""
+    host = target.listen.rpartition(":")[0].strip("[]")
+    text = _CONFIGURATION.format(
+        listen=target.listen,
+        workers=target.workers,
+        host=host,
+        peers="::1" if ":" in host else "127.0.0.0/8",
+        open_registration="true" if target.role == "registrar" else "false",
+        metrics=f"127.0.0.1:{_free_port()}",
+    )
+    return text + (_NO_PROBES if target.role == "registrar" else "")
+
+
+async def _fill(settings: StoreSettings, target: Target) -> None:
+    async with StoreConnection(settings) as connection:
+        writes = (Put(entity) for entity in entities(target.role, target.plan, target.uas))
+        await RulesStore(connection).import_many(writes)
+
+
+@contextlib.contextmanager
+def serving(target: Target) -> Iterator[Served]:
+    """Fill a new store, run the service on it while the block runs, remove both. `ServerError` when it does not come up."""
+    with tempfile.TemporaryDirectory(prefix="sipproxy-bench-") as temporary:
+        folder = Path(temporary)
+        file = folder / "sipproxy.toml"
+        file.write_text(configuration(target))
+        loaded = load(file)
+        settings = store_settings(loaded.configuration)
+        asyncio.run(_fill(settings, target))
+        log = folder / "log"
+        with log.open("wb") as output:
+            command = [sys.executable, "-m", "sipproxy", "serve", "--config", str(file)]
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            _wait(process, target, loaded.configuration.admin_socket, log)
+            yield Served(process, settings, folder)
+        finally:
+            _end(process)
+
+
+def _wait(process: subprocess.Popen[bytes], target: Target, admin: Path, log: Path) -> None:
+    limit = time.monotonic() + _START_LIMIT_S
+    while time.monotonic() < limit:
+        if process.poll() is not None:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+            raise ServerError(f"sipproxy ended with status {process.returncode} at its start:\n{tail}")
+        if _running(admin) and answers(target.listen):
+            return
+        time.sleep(0.1)
+    raise ServerError(f"sipproxy was not ready after {_START_LIMIT_S:.0f} s")
+
+
+def _running(admin: Path) -> bool:
+    """Return whether the service says that it runs with its rules; before that, calls would get 503."""
+    try:
+        status = AdminClient(admin, timeout_s=10.0).request("status", limit=1)
+    except SipproxyError:
+        return False
+    facts = status.get("facts") if isinstance(status, dict) else None
+    return isinstance(facts, dict) and facts.get("state") == "running"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class _Stop(BaseException):
+    """SIGINT or SIGTERM: unwinds whatever is going on, so that everything is removed."""
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise _Stop
+
+
+def run(target: Target) -> None:
+    """Serve until SIGINT or SIGTERM. `ServerError` when the service ends by itself."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    with contextlib.suppress(_Stop), serving(target) as served:
+        what = f"{target.plan.count:,} numbers from {target.plan.first}"
+        where = f", delivered to {target.uas}" if target.role == "proxy" else ""
+        print(f"ready {target.role} on {target.listen}: {what}{where}; Ctrl-C or SIGTERM ends it", flush=True)
+        status = served.process.wait()
+        raise ServerError(f"sipproxy ended by itself with status {status}")
