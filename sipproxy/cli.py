@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 refused or faulty (the message says why), 2 wrong usage, 3
 import sys
 
 import typer
+from rich.markup import escape
 
 from sipproxy.commands import call, check_config, demo, divert, explain, load, reload, serve, status
 from sipproxy.commands.output import errors
@@ -46,11 +47,11 @@ def main() -> None:
 def _report(error: SipproxyError) -> int:
     faults = getattr(error, "faults", ())
     if not isinstance(error, ConfigurationError):
-        errors.print(f"[red]error:[/] {error.message}", highlight=False)
+        errors.print(f"[red]error:[/] {escape(error.message)}", highlight=False, soft_wrap=True)
     for fault in faults:
-        errors.print(str(fault), style="red", markup=False, highlight=False)
+        errors.print(str(fault), style="red", markup=False, highlight=False, soft_wrap=True)
     if len(faults) > 1:
         errors.print(f"{len(faults)} faults; nothing was changed.", highlight=False)
     if error.remedy:
-        errors.print(f"[green]try:[/] {error.remedy}", highlight=False)
+        errors.print(f"[green]try:[/] {escape(error.remedy)}", highlight=False, soft_wrap=True)
     return EXIT_NOT_RUNNING if isinstance(error, ServiceNotRunning) else EXIT_REFUSED

@@ -12,6 +12,9 @@ from registrar_watch.names import mask
 _SECRET = frozenset({"password", "ha1", "secret", "authorization", "url"})
 _NUMBERS = frozenset({"number", "called", "caller", "target"})
 
+# Never the values of local variables: a request in hand may carry a password.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
 
 def hide(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Mask numbers and drop secrets, whoever logs them."""
@@ -26,7 +29,9 @@ def set_up(form: Literal["auto", "json", "console"], level: str) -> None:
     """Configure structlog and the libraries that use `logging`."""
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
     last: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if console else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        if console
+        else structlog.processors.JSONRenderer()
     )
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
@@ -35,7 +40,7 @@ def set_up(form: Literal["auto", "json", "console"], level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             hide,
-            *([] if console else [structlog.processors.dict_tracebacks]),
+            *([] if console else [_TRACEBACKS]),
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -60,10 +60,7 @@ class Saving:
             BindingRow(line, contact, "", 0, "", 0, 0, "", user) for (line, user, contact), row in batch.items() if row is None
         ]
         try:
-            if kept:
-                await self._binding_store.save_bindings(kept)
-            if gone:
-                await self._binding_store.remove_bindings(gone)
+            await self._binding_store.save_bindings(kept, gone)
         except StoreError as error:
             raise Unsaved(str(error)) from None
 

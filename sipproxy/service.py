@@ -10,6 +10,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
@@ -33,9 +34,13 @@ from sipproxy.saving import Saving
 from sipproxy.supply import Supply
 from sipproxy.watchdog import Watchdog
 
+if TYPE_CHECKING:
+    from sipproxy._engine import EngineSettings, ProfileSettings
+
 _log = structlog.get_logger(__name__)
 _EVENTS_PER_TURN = 1000
 _STORE_PATIENCE_S = 5.0  # how long a start waits for a store that does not answer
+_RESTORE_PATIENCE_S = 15.0  # how long a start waits for stored registrations when the store goes away just then
 _RETRY_S = 1.0
 _NO_RULES_STATUS = 503
 
@@ -94,8 +99,7 @@ class Service:
 
     def _compose(self) -> None:
         self.engine = self._bound_engine()
-        follower = Follower(self._connection)
-        self.supply = Supply(self.engine, Compiler(), follower)
+        self.supply = Supply(self.engine, Compiler(), lambda: Follower(self._connection))
         stores = (BindingStore(self._connection), VerdictStore(self._connection))
         self.saving = Saving(self.engine, self.supply, stores, self.engine.stored)
         self.watch = RegistrarWatch(self.supply, self.saving.bindings, self.saving.verdicts, self._reconcile.set)
@@ -103,13 +107,18 @@ class Service:
         self.supply.on_lines_removed = self.saving.forget
 
     def _bound_engine(self) -> Engine:
-        settings = engine_settings(self.loaded.configuration, self.loaded.peers, self._profiles, self._secret)
-        for interconnect in settings["interconnects"]:
-            interconnect["unknown_number_status"] = _NO_RULES_STATUS
         try:
-            return Engine(settings)
+            return Engine(self._settings(self.loaded, self._profiles, rules=False))
         except SettingsError as error:
             raise ConfigurationError((self._fault(error),)) from None
+
+    def _settings(self, loaded: Loaded, profiles: "list[ProfileSettings]", *, rules: bool) -> "EngineSettings":
+        """Return the engine's settings; without rules every number is unknown, and that is 503 then, not 404."""
+        settings = engine_settings(loaded.configuration, loaded.peers, profiles, self._secret)
+        if not rules:
+            for interconnect in settings["interconnects"]:
+                interconnect["unknown_number_status"] = _NO_RULES_STATUS
+        return settings
 
     def _fault(self, error: SettingsError) -> Fault:
         """Name the key of the file for a setting that the engine refused."""
@@ -130,7 +139,8 @@ class Service:
             if waited_s > _STORE_PATIENCE_S and self.supply.state in {"starting", "disconnected"}:
                 break
         if self.supply.ready.is_set():
-            await self._rules_are_there()
+            restoring = self._supervise("restore", self._rules_are_there)
+            await asyncio.wait((restoring,), timeout=_RESTORE_PATIENCE_S)
         else:
             _log.error("no rules yet: calls get 503 until the store answers", store=self.loaded.configuration.store.url)
             self._supervise("late rules", self._late_rules)
@@ -166,6 +176,8 @@ class Service:
         _log.info("rules are there, serving", lines=self.engine.counts()["lines"])
 
     async def _rules_are_there(self) -> None:
+        """Answer for unknown numbers as configured, and take back what was stored about the lines."""
+        self.engine.reconfigure(self._settings(self.loaded, self._profiles, rules=True))
         while True:
             try:
                 await self.saving.restore()
@@ -173,8 +185,6 @@ class Service:
             except StoreError as error:
                 _log.error("registrations not restored, trying on", what=error.what)
                 await asyncio.sleep(_RETRY_S)
-        settings = engine_settings(self.loaded.configuration, self.loaded.peers, self._profiles, self._secret)
-        self.engine.reconfigure(settings)
 
     # -- run ----------------------------------------------------------------------------------------------------------
 
@@ -207,12 +217,12 @@ class Service:
         profiles = profile_settings(fresh)
         notes = restart_notes(self.loaded.configuration, fresh.configuration)
         combined = merged(self.loaded.configuration, fresh.configuration)
-        settings = engine_settings(combined, fresh.peers, profiles, self._secret)
+        effective = Loaded(fresh.file, combined, fresh.peers, fresh.positions)
         try:
-            self.engine.reconfigure(settings)
+            self.engine.reconfigure(self._settings(effective, profiles, rules=self.supply.ready.is_set()))
         except SettingsError as error:
             raise ConfigurationError((self._fault(error),)) from None
-        self.loaded = Loaded(fresh.file, combined, fresh.peers, fresh.positions)
+        self.loaded = effective
         self._profiles = profiles
         logs.set_up(combined.log.format, combined.log.level)
         _log.info("configuration reloaded", notes=notes)
@@ -244,7 +254,7 @@ class Service:
             for fault in error.faults:
                 _log.error("configuration not reloaded, the old one stays", fault=str(fault))
 
-    def _supervise(self, name: str, work: Callable[[], Awaitable[None]], *, once: bool = False) -> None:
+    def _supervise(self, name: str, work: Callable[[], Awaitable[None]], *, once: bool = False) -> "asyncio.Task[None]":
         """Run ``work`` in the background; a bug in it is logged and it begins again, calls are not touched."""
 
         async def loop() -> None:
@@ -262,6 +272,7 @@ class Service:
         task = asyncio.ensure_future(loop())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     # -- stop ---------------------------------------------------------------------------------------------------------
 

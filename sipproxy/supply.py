@@ -32,10 +32,12 @@ _LONGEST_SLEEP_S = 3600.0
 class Supply:
     """Keeps the engine's table equal to the store."""
 
-    def __init__(self, engine: Engine, compiler: Compiler, follower: Follower) -> None:
+    def __init__(self, engine: Engine, compiler: Compiler, new_follower: Callable[[], Follower]) -> None:
         self._engine = engine
         self._compiler = compiler
-        self._follower = follower
+        self._new_follower = new_follower
+        self._follower = new_follower()
+        self._resyncs_before = 0
         self._lock = asyncio.Lock()
         self._moved = asyncio.Event()
         self.ready = asyncio.Event()
@@ -54,7 +56,7 @@ class Supply:
     @property
     def resyncs(self) -> int:
         """How often the store was read in full after the first time."""
-        return self._follower.resyncs
+        return self._resyncs_before + self._follower.resyncs
 
     def age_s(self) -> float:
         """Return the seconds since the table was known to be the store's."""
@@ -91,14 +93,18 @@ class Supply:
         return order.product if order is not None else ""
 
     async def follow(self) -> None:
-        """Follow the store until cancelled."""
-        held: list[Change] = []
+        """Follow the store until cancelled. Begun again after a fault, it reads everything anew: what was in hand is gone."""
+        self._resyncs_before = self.resyncs + 1 if self.ready.is_set() else 0
+        self._follower = self._new_follower()
+        held: dict[tuple[str, str], Change] = {}
+        full = True
         async for batch in self._follower.batches():
-            held += [(change.kind, change.id, change.entity) for change in batch.changes]
+            held |= {(c.kind, c.id): (c.kind, c.id, c.entity) for c in batch.changes}
             if not batch.complete:
                 continue
-            changes, held = held, []
-            await self._take(batch, changes)
+            changes, held = list(held.values()), {}
+            await self._take(batch, changes, full=full)
+            full = False
 
     async def follow_dates(self) -> None:
         """Apply what the orders' dates change, when they do."""
@@ -113,12 +119,12 @@ class Supply:
                 async with self._lock:
                     self._apply(self._compiler.advance(datetime.now(UTC)))
 
-    async def _take(self, batch: Batch, changes: list[Change]) -> None:
+    async def _take(self, batch: Batch, changes: list[Change], *, full: bool) -> None:
         removed = [id_ for kind, id_, entity in changes if kind == "line" and entity is None]
         began = time.monotonic()
         async with self._lock:
-            if not self.ready.is_set():
-                await asyncio.to_thread(self._first, [entity for _, _, entity in changes if entity is not None])
+            if full:
+                await asyncio.to_thread(self._all, [entity for _, _, entity in changes if entity is not None])
             elif len(changes) > _INLINE:
                 await asyncio.to_thread(self._change, changes)
             else:
@@ -136,10 +142,14 @@ class Supply:
             self.on_resync()
         self.ready.set()
 
-    def _first(self, entities: list[Entity]) -> None:
-        """Compile the full set into a new table."""
+    def _all(self, entities: list[Entity]) -> None:
+        """Compile the full set: into a new table the first time, as a difference later."""
+        deltas = self._compiler.load(entities, datetime.now(UTC))
+        if self.ready.is_set():
+            self._apply(deltas)
+            return
         table = RouteTable()
-        for delta in self._compiler.load(entities, datetime.now(UTC)):
+        for delta in deltas:
             table.apply(delta)
         self._engine.replace(table)
 

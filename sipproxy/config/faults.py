@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from sipproxy.config.model import Configuration
 from sipproxy.config.positions import Path, line_of
+from sipproxy.config.types import NAME_PATTERN
 from sipproxy.errors import Fault
 
 _TYPES = {
@@ -78,6 +79,8 @@ def _remedy(error: ErrorDetails, path: Path) -> tuple[str, str]:  # noqa: PLR091
         return "has too many entries", f"give at most {context['max_length']}"
     if kind == "literal_error":
         return f"{value} is not one of the choices", f"choose {context['expected']}"
+    if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
+        return f"{value} is no name", "use letters, digits, dots, dashes and underscores; at most 64"
     if kind == "string_pattern_mismatch":
         return f"{value} does not have the right form", f"it must match {context['pattern']}"
     return error["msg"], str(context.get("remedy", "docs/configuration.md tells what it means"))

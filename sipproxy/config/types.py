@@ -67,7 +67,8 @@ Host = Annotated[str, AfterValidator(_host)]
 NetworkOrHost = Annotated[str, AfterValidator(_network_or_host)]
 """An address, a network or a host name."""
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 """A short name that others refer to."""
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]

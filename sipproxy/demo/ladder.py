@@ -6,7 +6,7 @@ from typing import Literal
 from rich.console import Console
 from rich.text import Text
 
-from sipproxy.demo.message import Message
+from sipproxy.demo.message import Message, uri_of
 from sipproxy.demo.ua import Address, Observer
 
 GAP = 26
@@ -23,6 +23,11 @@ class Ladder:
         self._console = console
         self._began = time.monotonic()
         self._drawing = False
+
+    @classmethod
+    def silent(cls) -> "Ladder":
+        """Return one that draws nothing."""
+        return cls(Console(quiet=True))
 
     def open(self, title: str, left: str = "Caller", right: str = "Phone system") -> None:
         """Begin a new drawing with its own clock."""
@@ -63,10 +68,10 @@ class Ladder:
         self._console.print(text)
         if 300 <= message.status < 400 and side == "left":  # noqa: PLR2004 - redirection
             for contact in message.all("Contact"):
-                self.note(f"  Contact: {contact}"[: 2 * GAP + 12], "magenta")
+                self.note(f"  Contact: {uri_of(contact).partition(';')[0]}", "magenta")
 
 
 def _arrow(label: str, *, to_right: bool) -> str:
-    text = f" {label[: GAP - 6]} "
+    text = f" {label[: GAP - 4]} "
     line = text.center(GAP - 1, "─")
     return f"{line}▶" if to_right else f"◀{line}"

@@ -23,7 +23,7 @@ listen = ["127.0.0.1:0"]
 workers = 1
 
 [[core_peers]]
-name = "this machine"
+name = "this-machine"
 address = "127.0.0.1"
 interconnect = "core"
 

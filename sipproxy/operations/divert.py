@@ -1,12 +1,13 @@
 """``divert``: set the targets of a number, block or order, arm and disarm."""
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
 from routing.model import BlockScope, Diversion, NumberScope, OrderScope, Scope, Target
-from routing.numbers import parse_number, pretty
+from routing.numbers import parse_base, parse_number, pretty
 from routing.rejection import RuleRejected
 from routing.targets import TargetPolicy, check_diversion, parse_target
 from rules_store import ABSENT, ConflictError, NumberTakenError, Stored, StoreError
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from sipproxy.service import Service
 
 _log = structlog.get_logger(__name__)
-_KEEPS = ("…", "...")
+_KEEPS = re.compile(r"\s*(?:…|\.\.\.|-?[Xx]+)\s*$")
+"""Behind a target: keep the extension. ``069 90009…`` and ``0211 9999-XX`` are both in use."""
 
 
 class Place(NamedTuple):
@@ -111,12 +113,12 @@ def _change(action: str, place: Place, args: dict[str, Json], directory: "Direct
 
 
 def _target(text: str, index: int, policy: TargetPolicy) -> Target:
-    """Read a target as typed; an ellipsis behind it keeps the extension."""
-    keep = text.rstrip().endswith(_KEEPS)
-    plain = text.rstrip()
-    for mark in _KEEPS:
-        plain = plain.removesuffix(mark)
-    return Target(number=parse_target(plain, policy, f"targets[{index}]"), keep_extension=keep)
+    """Read a target as typed: a number, or a base that keeps the extension."""
+    location = f"targets[{index}]"
+    base = _KEEPS.sub("", text)
+    if base != text:
+        return Target(number=parse_base(base, home=policy.home, location=location), keep_extension=True)
+    return Target(number=parse_target(text, policy, location))
 
 
 def _shown(target: Target) -> str:

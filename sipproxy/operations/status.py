@@ -1,6 +1,7 @@
 """``status``: lines with their state, and the service itself."""
 
 import asyncio
+import math
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -61,13 +62,18 @@ def _row(service: "Service", state: "LineState") -> dict[str, Any]:
 def _facts(service: "Service") -> dict[str, Any]:
     """Return the same for programs."""
     supply = service.supply
+    age_s = supply.age_s()
     return {
         "state": service.state,
         "version": VERSION,
         "pid": os.getpid(),
         "uptime_s": round(time.time() - service.started_at, 1),
         "listen": service.engine.addresses(),
-        "snapshot": {"sequence": supply.sequence, "age_s": round(supply.age_s(), 3), **service.engine.counts()},
+        "snapshot": {
+            "sequence": supply.sequence,
+            "age_s": round(age_s, 3) if math.isfinite(age_s) else None,
+            **service.engine.counts(),
+        },
         "store": {"state": supply.state, "resyncs": supply.resyncs, "fault": supply.fault},
         "unsaved": {"bindings": len(service.saving.bindings), "verdicts": len(service.saving.verdicts)},
         "events": {"taken": service.watch.events, "lost": service.watch.lost},
@@ -78,10 +84,11 @@ def _sentences(service: "Service") -> dict[str, str]:
     facts = _facts(service)
     snapshot, store, unsaved = facts["snapshot"], facts["store"], facts["unsaved"]
     numbers = f"{snapshot['exact']} numbers, {snapshot['prefixes']} prefixes, {snapshot['rules']} rules"
+    age = "never read" if snapshot["age_s"] is None else f"{snapshot['age_s']:.1f} s old"
     text = {
         "service": f"{facts['state']}, version {facts['version']}, pid {facts['pid']}, up {facts['uptime_s']:.0f} s",
         "listens": ", ".join(facts["listen"]),
-        "rules": f"version {snapshot['sequence']}, {snapshot['age_s']:.1f} s old: {snapshot['lines']} lines, {numbers}",
+        "rules": f"version {snapshot['sequence']}, {age}: {snapshot['lines']} lines, {numbers}",
         "store": store["state"],
     }
     if store["fault"]:

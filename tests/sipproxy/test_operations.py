@@ -1,0 +1,128 @@
+"""The operations of the admin socket, against the real service with its store and engine."""
+
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sipproxy.demo import cast
+from sipproxy.demo.ladder import Ladder
+from sipproxy.demo.running import RunningService
+from sipproxy.errors import AdminError, ServiceNotRunning
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[RunningService]:
+    async with RunningService() as service:
+        yield service
+
+
+@pytest.fixture
+async def loaded(service: RunningService) -> RunningService:
+    await service.ask("load", name="demo.yaml", text=cast.document(("127.0.0.1", 5999)), dry_run=False)
+    return service
+
+
+async def test_load_writes_once_and_says_what_is_new(service: RunningService) -> None:
+    text = cast.document(("127.0.0.1", 5999))
+    dry = await service.ask("load", name="demo.yaml", text=text, dry_run=True)
+    assert dry["written"] == 0
+    assert (await service.ask("status"))["facts"]["snapshot"]["lines"] == 0
+    first = await service.ask("load", name="demo.yaml", text=text, dry_run=False)
+    assert first["written"] > 0
+    assert first["summary"] == dry["summary"]
+    again = await service.ask("load", name="demo.yaml", text=text, dry_run=False)
+    assert again["written"] == 0
+    assert all(row["new"] == row["changed"] == 0 for row in again["summary"].values())
+
+
+async def test_faulty_document_is_refused_whole_with_lines(service: RunningService) -> None:
+    text = cast.document(("127.0.0.1", 5999)).replace(cast.OWN_TARGET, "110")
+    with pytest.raises(AdminError) as refused:
+        await service.ask("load", name="demo.yaml", text=text, dry_run=False)
+    fault = refused.value.faults[0]
+    assert fault.line == next(n for n, line in enumerate(text.splitlines(), 1) if "110" in line.split())
+    assert fault.remedy
+    assert (await service.ask("status"))["facts"]["snapshot"]["lines"] == 0
+
+
+async def test_status_names_lines_and_products(loaded: RunningService) -> None:
+    status = await loaded.ask("status")
+    assert {line["line_id"]: line["product"] for line in status["lines"]} == {
+        cast.TRUNK: "sipTrunk 2.0",
+        cast.ACCOUNT: "sipAccount 2.0",
+        cast.GATEWAY: "PMX NGN",
+    }
+    assert status["facts"]["state"] == "running"
+    assert status["facts"]["store"]["state"] == "live"
+
+
+async def test_explain_follows_a_diversion_from_set_to_disarm(loaded: RunningService) -> None:
+    number = "030 23125010"
+    done = await loaded.ask("divert", action="set", what=number, to=["0171 3920011"], armed=True)
+    assert done["targets"] == ["+491713920011"]
+    assert done["armed"] is True
+    explained = await loaded.ask("explain", number=number)
+    assert explained["rule_id"] == done["id"]
+    off = await loaded.ask("divert", action="disarm", what=number)
+    assert off["armed"] is False
+    assert off["version"] > done["version"]
+
+
+@pytest.mark.parametrize(
+    ("what", "to"),
+    [
+        ("030 23125010", "110"),
+        ("030 23125010", "+49 30 23125010"),
+        ("030 23125010", "nonsense"),
+        ("069 90009999", "0171 3920011"),
+    ],
+)
+async def test_target_or_number_that_may_not_be_is_refused(loaded: RunningService, what: str, to: str) -> None:
+    with pytest.raises(AdminError) as refused:
+        await loaded.ask("divert", action="set", what=what, to=[to], armed=True)
+    assert refused.value.code in {"rejected", "unknown"}
+
+
+async def test_rule_of_block_and_order_can_be_switched(loaded: RunningService) -> None:
+    done = await loaded.ask("divert", action="disarm", what="block:demo-block")
+    assert done["armed"] is False
+    done = await loaded.ask("divert", action="set", what="order:demo-1", to=["0171 3920012"], armed=True)
+    assert done["armed"] is True
+
+
+async def test_rules_outlive_a_kill_of_service_and_store(loaded: RunningService) -> None:
+    done = await loaded.ask("divert", action="set", what="030 23125010", to=["0171 3920011"], armed=True)
+    await loaded.stop(signal.SIGKILL)
+    with pytest.raises(ServiceNotRunning):
+        await loaded.ask("status")
+    await loaded.start()
+    assert (await loaded.ask("explain", number="030 23125010"))["rule_id"] == done["id"]
+
+
+async def test_reload_keeps_the_old_configuration_on_a_fault(loaded: RunningService) -> None:
+    good = loaded.config.read_text()
+    loaded.config.write_text(good.replace("interconnect =", "interconect ="))
+    with pytest.raises(AdminError) as refused:
+        await loaded.ask("reload")
+    assert "did you mean 'interconnect'?" in {fault.remedy for fault in refused.value.faults}
+    loaded.config.write_text(good.replace('name = "core"', 'name = "core"\nredirect_only = true'))
+    assert (await loaded.ask("reload"))["notes"] == []
+
+
+async def test_sigterm_ends_it_with_status_0(loaded: RunningService) -> None:
+    assert await loaded.stop() == 0
+
+
+async def test_call_record_tells_what_happened(loaded: RunningService) -> None:
+    agents = await cast.enter(loaded.address, Ladder.silent())
+    try:
+        result = await agents.caller.call("+4969900099")
+        assert result.status in {404, 484}
+        records = await loaded.ask("call", call_id=result.call_id)
+        assert len(records) == 1
+        assert "+4969900099" not in str(records)
+    finally:
+        agents.close()
