@@ -14,12 +14,10 @@ pub(crate) enum Step {
     Request(SocketAddr),
     Response(u16),
     Silence,
-    TransportFault,
     Cancel,
     Answer(u16),
     Diverted,
     CallerCancelled,
-    Bye,
     LateAnswerClosed,
 }
 
@@ -29,12 +27,10 @@ impl Step {
             Self::Request(to) => format!("→ INVITE {to}"),
             Self::Response(code) => format!("← {code} from the line"),
             Self::Silence => "no answer in time".to_owned(),
-            Self::TransportFault => "could not be sent".to_owned(),
             Self::Cancel => "→ CANCEL".to_owned(),
             Self::Answer(code) => format!("{code} to the caller"),
             Self::Diverted => "302 to the caller: this call is diverted".to_owned(),
             Self::CallerCancelled => "the caller cancelled".to_owned(),
-            Self::Bye => "BYE".to_owned(),
             Self::LateAnswerClosed => "late 2xx: ACK and BYE to the line".to_owned(),
         }
     }

@@ -33,6 +33,7 @@ pub use engine::{Engine, Named, simulate};
 pub use events::{BindingChange, Event, EventBody};
 pub use explain::Explanation;
 pub use rows::{BindingRow, CallRow, LineState, TargetState, VerdictRow};
+pub use secret::random_u64;
 pub use settings::{
     CallTimers, CorePeer, FaultCodes, HistoryInfo, Interconnect, NumberFormat, RegistrarSettings, Settings,
     SettingsError, UriScheme,

@@ -31,7 +31,7 @@ impl Secrets {
 }
 
 /// A number from the operating system's randomness, for starts of counters and salts.
-pub(crate) fn random_u64() -> u64 {
+pub fn random_u64() -> u64 {
     // RandomState draws its keys from the operating system; hashing nothing with them gives 64 of those bits, mixed.
     RandomState::new().build_hasher().finish()
 }

@@ -86,7 +86,7 @@ impl ReceiveBatch {
 /// sets of the CPU's caches: buffers at a power of two would evict each other.
 const STAGGER: usize = 17 * 64;
 
-const NAME_LENGTH: libc::socklen_t = mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+const NAME_LENGTH: libc::socklen_t = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
 
 fn socket_address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
     match libc::c_int::from(name.ss_family) {
