@@ -143,3 +143,81 @@ impl Scenario for Redirect {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RIGHT: &str = "SIP/2.0 302 Moved Temporarily\r\nVia: SIP/2.0/UDP 127.0.0.1:1;branch=z9hG4bKTOKEN0;rport=1\r\n\
+        From: <sip:a@b>;tag=TOKEN\r\nTo: <sip:+493021000001@c>;tag=x\r\nCall-ID: TOKEN@load.invalid\r\nCSeq: 1 INVITE\r\n\
+        Contact: <sip:+496990009000@c;user=phone>;q=1\r\nDiversion: <sip:+493021000001@c>\r\nReason: Q.850;cause=27\r\n\
+        Content-Length: 0\r\n\r\n";
+
+    /// What is said about `RIGHT` with `from` replaced by `to`; `None` when nothing is wrong.
+    fn said(from: &str, to: &str) -> Option<&'static str> {
+        let words = ["--expect", "*=+496990009000"].map(ToOwned::to_owned);
+        let mut args = Args::parse(words.into_iter()).expect("words");
+        let address = "127.0.0.1:1".parse().expect("address");
+        let mut scenario = Redirect {
+            naming: Naming { run: 7 },
+            range: Range::new("+493021000001", 1).expect("range"),
+            expect: Expect::take(&mut args).expect("rules"),
+            required: required("diversion,reason").expect("names"),
+            invite: Template::new(&invite(address, address, 12, false), 12),
+            ack: Template::new(&ack(address, address, 12), 12),
+        };
+        let call = Call { slot: 3, seq: 9, stage: 0 };
+        let token = scenario.naming.token(call);
+        assert!(RIGHT.contains(from), "{from} is not in the answer");
+        let text = RIGHT.replacen(from, to, 1).replace("TOKEN", std::str::from_utf8(&token).expect("hex"));
+        let message = Message::new(text.as_bytes()).expect("start line");
+        let answer = match Answer::read(&message) {
+            Ok(answer) => answer,
+            Err(word) => return Some(word),
+        };
+        if scenario.naming.call(answer.branch) != Some(call) {
+            return Some("branch");
+        }
+        match scenario.judge(call, &message, &answer) {
+            Verdict::Wrong(word) => Some(word),
+            Verdict::Provisional | Verdict::Next => Some("not final"),
+            Verdict::Done => None,
+        }
+    }
+
+    #[test]
+    fn every_fault_is_named() {
+        let faults = [
+            ("302 Moved Temporarily", "200 OK", "status"),
+            ("302 Moved Temporarily", "503 Service Unavailable", "status_5xx"),
+            ("SIP/2.0 302", "SIP/2.0 3o2", "not_an_answer"),
+            ("bKTOKEN0", "bKTOKEN1", "branch"),
+            ("bKTOKEN0", "bK", "branch"),
+            (";rport=1\r\n", "\r\nVia: SIP/2.0/UDP d;branch=z9hG4bK1\r\n", "via_count"),
+            (";tag=TOKEN", ";tag=other", "from_tag"),
+            (";tag=x", "", "to_tag"),
+            (";tag=x", ";tag=", "to_tag"),
+            ("Call-ID: TOKEN", "Call-ID: other", "call_id"),
+            ("1 INVITE", "2 INVITE", "cseq"),
+            ("1 INVITE", "1 ACK", "cseq"),
+            ("+496990009000", "+496990009001", "target"),
+            ("Contact:", "X-Contact:", "contact"),
+            ("Diversion:", "X-Diversion:", "header_missing"),
+            ("Reason:", "X-Reason:", "header_missing"),
+            ("Content-Length: 0", "Content-Length: 1", "framing"),
+            ("\r\n\r\n", "\r\n", "framing"),
+        ];
+        for (from, to, word) in faults {
+            assert_eq!(Some(word), said(from, to), "{from} → {to}");
+        }
+    }
+
+    #[test]
+    fn a_right_answer_is_right_in_compact_form_too() {
+        for (from, to) in
+            [("Via", "Via"), ("Contact", "m"), ("Call-ID", "i"), ("Content-Length: 0\r\n", ""), (" 302", " 302")]
+        {
+            assert_eq!(None, said(from, to), "{from} → {to}");
+        }
+    }
+}
