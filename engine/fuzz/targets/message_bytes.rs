@@ -167,8 +167,9 @@ fn respond(message: &Message<'_>, source: SocketAddr) {
 }
 
 fn strip(message: &Message<'_>) {
-    // Nobody forwards a response whose next hop cannot be read.
-    if message.vias().nth(1).is_some_and(|hop| hop.is_err()) {
+    // `parse` reads the topmost hop only; nobody forwards a response whose next hop cannot be read.
+    let readable = |line: &[u8]| Via::parse(line).is_ok();
+    if !message.headers(HeaderName::Via).all(readable) || message.vias().any(|hop| hop.is_err()) {
         return;
     }
     let mut out = Vec::new();
