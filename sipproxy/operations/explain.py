@@ -35,7 +35,8 @@ async def explain(service: "Service", args: dict[str, Json]) -> Json:
             {"rule_id": r.rule_id, "level": r.level, "armed": r.armed, "applies": r.applies, "text": r.text} for r in rules
         ],
     }
-    result["trace"] = [*explanation["trace"], *({"step": "rule", "text": r.text} for r in rules if not r.applies)]
+    *steps, decision = explanation["trace"]
+    result["trace"] = [*steps, *({"step": "rule", "text": r.text} for r in rules if not r.applies), decision]
     return result
 
 

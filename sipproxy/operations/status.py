@@ -28,6 +28,13 @@ CAUSES = {
 }
 """Slug of the engine → words; a slug that is not here is shown as it is."""
 
+_STORE = {
+    "starting": "not reached yet, trying on",
+    "reading": "being read",
+    "live": "followed",
+    "disconnected": "not reachable: routing goes on with these rules, changes are refused",
+}
+
 
 async def status(service: "Service", args: dict[str, Json]) -> Json:
     """Return the lines (``faulty`` only, at most ``limit``) and facts about the service."""
@@ -89,7 +96,7 @@ def _sentences(service: "Service") -> dict[str, str]:
         "service": f"{facts['state']}, version {facts['version']}, pid {facts['pid']}, up {facts['uptime_s']:.0f} s",
         "listens": ", ".join(facts["listen"]),
         "rules": f"version {snapshot['sequence']}, {age}: {snapshot['lines']} lines, {numbers}",
-        "store": store["state"],
+        "store": _STORE.get(store["state"], store["state"]),
     }
     if store["fault"]:
         text["fault"] = store["fault"]

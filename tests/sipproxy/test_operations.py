@@ -43,7 +43,7 @@ async def test_faulty_document_is_refused_whole_with_lines(service: RunningServi
     with pytest.raises(AdminError) as refused:
         await service.ask("load", name="demo.yaml", text=text, dry_run=False)
     fault = refused.value.faults[0]
-    assert fault.line == next(n for n, line in enumerate(text.splitlines(), 1) if "110" in line.split())
+    assert fault.line == next(n for n, line in enumerate(text.splitlines(), 1) if '"110"' in line)
     assert fault.remedy
     assert (await service.ask("status"))["facts"]["snapshot"]["lines"] == 0
 
