@@ -160,7 +160,8 @@ class StoreConnection:
 
     async def _guard(self, action: Awaitable[T]) -> T:
         try:
-            return await action
+            async with asyncio.timeout(self.settings.timeout_s + self.settings.replica_timeout_s):
+                return await action
         except (exceptions.RedisError, OSError, TimeoutError) as error:
             refusing = self.server.refusing if self.server is not None else None
             raise store_error(error, self.where, refusing) from error
@@ -265,7 +266,8 @@ class StoreConnection:
     def _options(self) -> tuple[type[Any], dict[str, Any]]:
         settings = self.settings
         options: dict[str, Any] = {
-            "socket_timeout": settings.timeout_s + settings.replica_timeout_s,
+            # The driver's own limit uses wait_for, which before Python 3.12 may swallow a cancellation; see _guard.
+            "socket_timeout": None,
             "socket_connect_timeout": settings.connect_timeout_s,
             "retry": Retry(NoBackoff(), 0),
             "protocol": 2,

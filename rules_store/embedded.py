@@ -39,6 +39,7 @@ _BACKOFF_FIRST_S: Final = 0.05
 _BACKOFF_LAST_S: Final = 5.0
 _SETTLED_S: Final = 10.0
 _STOP_S: Final = 10.0
+_ANSWER_S: Final = 5.0
 _GUARD_S: Final = 0.5
 _HOLD_FIRST_S: Final = 2.0
 _HOLD_LAST_S: Final = 60.0
@@ -239,8 +240,8 @@ class EmbeddedServer:
         return int(info["process_id"])
 
     async def _ask(self, *command: str | int) -> Any:
-        client = Redis(unix_socket_path=str(self.socket), socket_timeout=5, protocol=2, retry=Retry(NoBackoff(), 0))
-        async with client:
+        client = Redis(unix_socket_path=str(self.socket), socket_timeout=None, protocol=2, retry=Retry(NoBackoff(), 0))
+        async with asyncio.timeout(_ANSWER_S), client:
             pipe = client.pipeline(transaction=False)
             pipe.execute_command(*command)
             (answer,) = await pipe.execute()

@@ -1,6 +1,7 @@
 """Following the store: a full read, then every change in order, and never a silent gap.
 
-The position is a sequence number together with the token of the entry that has it. The follower reads everything anew when
+The position is a sequence number together with the token of the entry that has it; each entry names the token of the one
+before. The follower reads everything anew when
 the numbers jump, when they go back, when the entry at its position is gone or is another one (a fail-over lost writes and
 new ones took their numbers), when the epoch changes, and when an import switched the generation. Entities whose version is
 known already are not handed out again; after a break of history (epoch, going back, another entry) versions prove
@@ -177,10 +178,13 @@ class Follower:
                 seq, op, change = codec.decode_change(entry_id, fields)
             except ValueError as error:
                 self._report(Garbage(schema.CHANGES, str(error)))
-                self._position = entry_id.decode()
+                self._position, self._token = entry_id.decode(), fields.get(b"w")
                 continue
             if seq != self.sequence + 1:
                 self._needed = "jump"
+                break
+            if fields.get(b"l") not in {None, self._token or b""}:  # its predecessor is not the one that we saw
+                self._needed = "rewritten"
                 break
             self.sequence, self._position, self._token = seq, entry_id.decode(), fields.get(b"w")
             if op == "i":

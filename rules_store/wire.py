@@ -37,7 +37,7 @@ class Wire:
         try:
             async with asyncio.timeout(self._timeout_s + extra_s):
                 await self._connection.send_command(*command)
-                return await self._connection.read_response(timeout=self._timeout_s + extra_s)
+                return await self._connection.read_response()
         except (exceptions.RedisError, OSError, TimeoutError) as error:
             if not isinstance(error, exceptions.ResponseError):
                 await self.close()

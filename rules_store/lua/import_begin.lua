@@ -20,7 +20,8 @@ if newest and tonumber(string.match(newest[1], '^(%d+)-')) > tonumber(text) then
 
 -- The begin takes a sequence number of its own: the version of everything that is imported.
 local seq = integer(redis.call('INCR', KEYS[2]))
-redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], seq .. '-0', 'k', '', 'i', ARGV[2], 'o', 'n', 'w', ARGV[1], 'e', '')
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], seq .. '-0', 'k', '', 'i', ARGV[2], 'o', 'n', 'w', ARGV[1],
+  'l', last_token(newest), 'e', '')
 redis.call('SADD', KEYS[5], ARGV[2])
 redis.call('DEL', KEYS[4])
 redis.call('HSET', KEYS[4], 'token', ARGV[1], 'gen', ARGV[2], 'from', seq, 'alive_unix_ms', integer(now))

@@ -15,7 +15,8 @@ local newest = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
 if newest and tonumber(string.match(newest[1], '^(%d+)-')) > tonumber(now) then return {'broken', KEYS[3]} end
 local seq = integer(redis.call('INCR', KEYS[2]))
 redis.call('SET', KEYS[1], ARGV[3])
-redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], seq .. '-0', 'k', '', 'i', ARGV[3], 'o', 'i', 'w', ARGV[1], 'e', '')
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], seq .. '-0', 'k', '', 'i', ARGV[3], 'o', 'i', 'w', ARGV[1],
+  'l', last_token(newest), 'e', '')
 redis.call('SREM', KEYS[5], ARGV[3])
 redis.call('SADD', KEYS[5], ARGV[2])
 redis.call('ZADD', KEYS[6], seq, ARGV[1])

@@ -79,6 +79,14 @@ local function store_record(claims_key, hash, index, change, version)
   end
 end
 
+-- The token of the newest entry: each entry names its predecessor's, so that a follower sees when history was rewritten.
+local function last_token(newest)
+  if newest then
+    for n = 1, #newest[2], 2 do if newest[2][n] == 'w' then return newest[2][n + 1] end end
+  end
+  return ''
+end
+
 -- Reads `count` changes of 7 fields each from ARGV, starting after `offset`; notes the keys that they touch.
 local function read_changes(offset, count, first_kind_key)
   local changes, hashes, indexes = {}, {}, {}

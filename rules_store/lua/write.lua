@@ -42,12 +42,14 @@ local fault = claim_fault(KEYS[6], changes, olds)
 if fault then return {'taken', fault[1], fault[2], fault[3]} end
 
 local first = redis.call('INCRBY', KEYS[2], count) - count + 1
+local link = last_token(newest)
 release_claims(KEYS[6], changes, olds)
 for n, change in ipairs(changes) do
   local seq = integer(first + n - 1)
   store_record(KEYS[6], change.hash, change.index, change, seq)
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[3], seq .. '-0',
-    'k', change.kind, 'i', change.id, 'o', change.op, 'w', ARGV[2], 'e', change.entity)
+    'k', change.kind, 'i', change.id, 'o', change.op, 'w', ARGV[2], 'l', link, 'e', change.entity)
+  link = ARGV[2]
 end
 redis.call('ZADD', KEYS[4], integer(first), ARGV[2])
 redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -1 - tonumber(ARGV[4]))
