@@ -85,6 +85,17 @@ impl Core {
         (&mut self.transactions, io)
     }
 
+    /// The wheel fired `token`.
+    pub(crate) fn on_timer(&mut self, token: Token, view: &View) {
+        match token {
+            Token::Server(id) => self.on_server_timer(id),
+            Token::Client(id) => self.on_client_timer(id, view),
+            Token::Context(id) => self.on_context_timer(id, view),
+            Token::Line(line) => self.on_line_timer(line, view),
+            Token::StoreWait(wait) => self.on_store_wait(wait),
+        }
+    }
+
     /// Answer `request` without a transaction (RFC 3261 §8.2.7): computed anew for each retransmission.
     pub(crate) fn answer_stateless(
         &mut self,

@@ -5,6 +5,8 @@
 
 mod core;
 mod intake;
+#[cfg(test)]
+pub(crate) mod testing;
 mod turn;
 
 pub(crate) use self::core::{Core, Incoming, View};

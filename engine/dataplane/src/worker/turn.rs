@@ -141,13 +141,7 @@ impl Worker {
         let mut fired = std::mem::take(&mut self.fired);
         self.core.wheel.advance(self.core.now, |token| fired.push(token));
         for token in fired.drain(..) {
-            match token {
-                Token::Server(id) => self.core.on_server_timer(id),
-                Token::Client(id) => self.core.on_client_timer(id, view),
-                Token::Context(id) => self.core.on_context_timer(id, view),
-                Token::Line(line) => self.core.on_line_timer(line, view),
-                Token::StoreWait(wait) => self.core.on_store_wait(wait),
-            }
+            self.core.on_timer(token, view);
             if self.core.outbox.len() >= Outbox::HIGH_WATER {
                 Self::flush_to(&mut self.core, &self.sockets);
             }
