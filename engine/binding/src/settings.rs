@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use dataplane::{
-    CallTimers, CorePeer, FaultCodes, HistoryInfo, Interconnect, NumberFormat, RegistrarSettings, Settings, UriScheme,
+    CallTimers, CorePeer, FaultCodes, HistoryInfo, Interconnect, LineProfile, NumberFormat, ProbeSettings,
+    RegistrarSettings, Settings, UriScheme,
 };
 use pyo3::prelude::*;
 use route_core::{Digits, NumberPlan, Profile};
@@ -129,7 +130,7 @@ impl SettingsItem {
 }
 
 impl ProfileItem {
-    fn read(self, place: &str) -> PyResult<(String, Profile, CallTimers)> {
+    fn read(self, place: &str) -> PyResult<LineProfile> {
         let time = |value: f64, name: &str| seconds(value, &format!("{place}.{name}"));
         let micros = |value: f64, name: &str| {
             time(value, name).map(|duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
@@ -151,8 +152,11 @@ impl ProfileItem {
             ring_us: micros(self.ring_timer_s, "ring_timer_s")?,
             fault_codes: FaultCodes::new(self.fault_codes),
         };
-        let _ = (&self.alive_codes, &self.from_uri);
-        Ok((self.name, profile, timers))
+        let probe = ProbeSettings {
+            from_uri: header_value(self.from_uri, &format!("{place}.from_uri"))?,
+            alive_codes: self.alive_codes,
+        };
+        Ok(LineProfile { name: self.name, verdict: profile, calls: timers, probe })
     }
 }
 

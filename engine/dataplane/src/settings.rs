@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use route_core::{NumberPlan, Profile};
 
@@ -148,7 +149,7 @@ pub struct Settings {
     /// The core networks.
     pub interconnects: Vec<Interconnect>,
     /// Verdict profiles by name.
-    pub profiles: Vec<(String, Profile, CallTimers)>,
+    pub profiles: Vec<LineProfile>,
     /// The registrar.
     pub registrar: RegistrarSettings,
     /// Events kept for Python.
@@ -157,6 +158,49 @@ pub struct Settings {
     pub call_records: usize,
     /// Signs nonces, tags, branches and Record-Route tokens.
     pub secret: [u8; 32],
+}
+
+/// How the lines of a product are judged, called and probed.
+#[derive(Clone, Debug)]
+pub struct LineProfile {
+    /// Its name; lines refer to it.
+    pub name: String,
+    /// The verdict machine's settings.
+    pub verdict: Profile,
+    /// How long calls wait.
+    pub calls: CallTimers,
+    /// What OPTIONS look like and how their answers are read.
+    pub probe: ProbeSettings,
+}
+
+impl LineProfile {
+    /// For a line whose profile is not configured.
+    fn fallback() -> Self {
+        Self {
+            name: String::new(),
+            verdict: Profile {
+                interval: Duration::from_secs(30),
+                fast_interval: Duration::from_secs(2),
+                timeout: Duration::from_secs(2),
+                fall: 3,
+                rise: 2,
+                hold: Duration::from_secs(10),
+                judge_options: true,
+                judge_registration: true,
+            },
+            calls: CallTimers::DEFAULT,
+            probe: ProbeSettings::default(),
+        }
+    }
+}
+
+/// The OPTIONS that ask a line whether it lives.
+#[derive(Clone, Debug, Default)]
+pub struct ProbeSettings {
+    /// From of the probe; empty: our address.
+    pub from_uri: String,
+    /// Codes that count as alive besides the usual ones.
+    pub alive_codes: Vec<u16>,
 }
 
 /// How long a call waits for its line, by what it has heard so far. Microseconds.
@@ -215,6 +259,7 @@ pub(crate) struct Policy {
     pub(crate) settings: Settings,
     peers: Vec<(CorePeer, usize)>,
     profiles: HashMap<String, usize>,
+    fallback: LineProfile,
 }
 
 impl Policy {
@@ -249,8 +294,8 @@ impl Policy {
         // The most specific network first, a given port before any port.
         peers.sort_by_key(|(peer, _)| (u8::MAX - peer.prefix_length, peer.port == 0));
         let profiles =
-            settings.profiles.iter().enumerate().map(|(i, p)| (p.0.clone(), i)).collect();
-        Ok(Arc::new(Self { settings, peers, profiles }))
+            settings.profiles.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
+        Ok(Arc::new(Self { settings, peers, profiles, fallback: LineProfile::fallback() }))
     }
 
     /// The interconnect that `source` belongs to; `None`: not a core peer.
@@ -268,13 +313,14 @@ impl Policy {
         self.settings.interconnects.iter().find(|x| x.name == name)
     }
 
-    pub(crate) fn profile(&self, name: &str) -> Option<&(String, Profile, CallTimers)> {
-        self.profiles.get(name).and_then(|index| self.settings.profiles.get(*index))
+    /// The profile of this name, or a careful one if it is not configured.
+    pub(crate) fn profile(&self, name: &str) -> &LineProfile {
+        self.profiles.get(name).and_then(|index| self.settings.profiles.get(*index)).unwrap_or(&self.fallback)
     }
 
     /// How long calls to a line of this profile wait.
     pub(crate) fn call_timers(&self, name: &str) -> CallTimers {
-        self.profile(name).map_or(CallTimers::DEFAULT, |profile| profile.2)
+        self.profile(name).calls
     }
 
     /// Whether a Request-URI's host is us: one of the domains, or a listen address.
