@@ -136,4 +136,4 @@ def as_json(summaries: Sequence[Summary], measurements: Sequence[Measurement]) -
 def console() -> Console:
     """Return a console that does not cut tables when the output is a file."""
     plain = Console()
-    return plain if plain.is_terminal else Console(width=150)
+    return plain if plain.is_terminal else Console(width=180)

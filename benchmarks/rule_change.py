@@ -119,7 +119,7 @@ async def _change(served: Served, watch: _Watch, number: str, changes: int) -> l
     async with StoreConnection(served.store) as connection:
         store = RulesStore(connection)
         for index in range(changes):
-            wanted = f"{_BASE}{index % 1000:03d}"
+            wanted = f"{_BASE}{1 + index % 999:03d}"
             begun = time.monotonic_ns()
             await store.put(own_rule(number, wanted))
             saved = time.monotonic_ns()
