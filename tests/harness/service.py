@@ -87,7 +87,7 @@ class Service:
             ],
             "interconnects": [{"name": "core"}],
             "profiles": {name: dict(QUICK) for name in PROFILES},
-            "registrar": {"realm": REALM, "min_expires_s": 1},
+            "registrar": {"realm": REALM, "min_expires_s": 1, "restart_grace_s": 0},
             "metrics": {"listen": f"127.0.0.1:{self.metrics_port}"},
             "log": {"format": "console"},
         }
