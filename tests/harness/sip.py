@@ -1,6 +1,7 @@
 """SIP over plain sockets: enough of a message to read one and to build one, and a socket that waits for what a test expects."""
 
 import itertools
+import re
 import secrets
 import socket
 import time
@@ -87,7 +88,8 @@ def parse(data: bytes, source: Address = ("", 0)) -> Message:
     """Read a message that the product has sent; anything sloppy in it is an error."""
     head, separator, body = data.partition(b"\r\n\r\n")
     assert separator, f"no end of header: {data!r}"
-    start, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    # A header field may go over several lines (RFC 3261 §7.3.1).
+    start, *lines = re.sub(r"\r\n[ \t]+", " ", head.decode("utf-8", "surrogateescape")).split("\r\n")
     headers = []
     for line in lines:
         name, colon, value = line.partition(":")
