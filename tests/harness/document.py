@@ -49,27 +49,25 @@ def document(*, gateway: int, host: str = "127.0.0.1") -> dict[str, Any]:
                 "name": "Muster GmbH",
                 "orders": [
                     {
-                        **_order("order-trunk", "sipTrunk 2.0", "site-a"),
+                        **_order("order-trunk", "sipTrunk 2.0"),
                         "lines": [_line(TRUNK)],
-                        "blocks": [_block("block-trunk", TRUNK.line, "+493023125", "000", "399")],
+                        "blocks": [{"id": "block-trunk", "base": "+493023125", "extensions": "000-399"}],
                         "diversions": [
-                            _rule("rule-trunk", {"kind": "block", "block": "block-trunk"}, TRUNK.target),
-                            _rule("rule-trunk-own", {"kind": "number", "number": TRUNK_OWN_NUMBER}, TRUNK_OWN_TARGET),
+                            {"block": "block-trunk", "to": TRUNK.target, "armed": True},
+                            {"number": TRUNK_OWN_NUMBER, "to": TRUNK_OWN_TARGET, "armed": True},
                         ],
                     },
                     {
-                        **_order("order-idle", "sipTrunk 2.0", "site-b"),
-                        "lines": [{"id": IDLE_LINE, "kind": "registered", "users": ["trunk-idle"]}],
-                        "blocks": [_block("block-idle", IDLE_LINE, "+492214710", "000", "399")],
-                        "diversions": [
-                            _rule("rule-idle", {"kind": "block", "block": "block-idle"}, "+498999998", keep_extension=True)
-                        ],
+                        **_order("order-idle", "sipTrunk 2.0"),
+                        "lines": [{"id": IDLE_LINE, "user": "trunk-idle", "password": "never used"}],
+                        "blocks": [{"id": "block-idle", "base": "+492214710", "extensions": "000-399"}],
+                        "diversions": [{"block": "block-idle", "to": "+498999998…", "armed": True}],
                     },
                     {
-                        **_order("order-gateway", "PMX NGN", "site-c"),
-                        "lines": [{"id": GATEWAY_LINE, "kind": "static", "peers": [{"address": address}]}],
-                        "blocks": [_block("block-gateway", GATEWAY_LINE, GATEWAY_NUMBER, "00", "99")],
-                        "diversions": [_rule("rule-gateway", {"kind": "block", "block": "block-gateway"}, GATEWAY_TARGET)],
+                        **_order("order-gateway", "PMX NGN"),
+                        "lines": [{"id": GATEWAY_LINE, "peers": [address]}],
+                        "blocks": [{"id": "block-gateway", "base": GATEWAY_NUMBER, "extensions": "00-99"}],
+                        "diversions": [{"block": "block-gateway", "to": GATEWAY_TARGET, "armed": True}],
                     },
                     *(_account(phone) for phone in (ACCOUNT, VOIP, CLIENT)),
                 ],
@@ -78,28 +76,18 @@ def document(*, gateway: int, host: str = "127.0.0.1") -> dict[str, Any]:
     }
 
 
-def _order(key: str, product: str, site: str) -> dict[str, Any]:
-    return {"id": key, "product": product, "site": {"id": site, "address": "Musterstraße 1, 12345 Musterstadt"}}
+def _order(key: str, product: str) -> dict[str, Any]:
+    return {"id": key, "product": product, "site": {"id": f"site-{key}", "address": "Musterstraße 1, Musterstadt"}}
 
 
 def _line(phone: Registered) -> dict[str, Any]:
-    credentials = [{"username": phone.user, "password": phone.password}]
-    return {"id": phone.line, "kind": "registered", "users": [phone.user], "credentials": credentials}
-
-
-def _block(key: str, line: str, base: str, first: str, last: str) -> dict[str, Any]:
-    return {"id": key, "line": line, "base": base, "ranges": [{"first": first, "last": last}]}
-
-
-def _rule(key: str, scope: dict[str, str], target: str, *, keep_extension: bool = False) -> dict[str, Any]:
-    return {"id": key, "scope": scope, "armed": True, "targets": [{"number": target, "keep_extension": keep_extension}]}
+    return {"id": phone.line, "user": phone.user, "password": phone.password}
 
 
 def _account(phone: Registered) -> dict[str, Any]:
-    key = phone.user
     return {
-        **_order(f"order-{key}", "sipAccount 2.0", f"site-{key}"),
+        **_order(f"order-{phone.user}", "sipAccount 2.0"),
         "lines": [_line(phone)],
-        "numbers": [{"id": f"number-{key}", "line": phone.line, "number": phone.number}],
-        "diversions": [_rule(f"rule-{key}", {"kind": "number", "number": phone.number}, phone.target)],
+        "numbers": [phone.number],
+        "diversions": [{"to": phone.target, "armed": True}],
     }
