@@ -309,6 +309,11 @@ impl Policy {
             .and_then(|(_, index)| self.settings.interconnects.get(*index))
     }
 
+    /// Whether an address belongs to a core peer, whatever its port.
+    pub(crate) fn interconnect_of_ip(&self, ip: IpAddr) -> bool {
+        self.peers.iter().any(|(peer, _)| within(ip, peer.network, peer.prefix_length))
+    }
+
     pub(crate) fn interconnect(&self, name: &str) -> Option<&Interconnect> {
         self.settings.interconnects.iter().find(|x| x.name == name)
     }

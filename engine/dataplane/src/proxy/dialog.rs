@@ -83,12 +83,18 @@ impl Core {
         let ends = ends?;
         let from_line = request.source == ends.line
             || (view.policy.interconnect_of(request.source).is_none() && request.source != ends.core);
-        let destination = match (&next_route, from_line) {
-            (Some(route), _) => address_of(route),
-            (None, false) => Some(ends.line),
-            // A name cannot be asked for here; the core takes its dialogs where it sent the INVITE from.
-            (None, true) => Some(address_of(&request.message.uri().ok()?).unwrap_or(ends.core)),
-        }?;
+        let wanted = match &next_route {
+            Some(route) => address_of(route),
+            None => address_of(&request.message.uri().ok()?),
+        };
+        let destination = if from_line {
+            // A line reaches core peers only, or a stolen token would make us an open relay. A name cannot be resolved here; the
+            // core takes its dialogs where it sent the INVITE from.
+            wanted.filter(|address| view.policy.interconnect_of_ip(address.ip())).unwrap_or(ends.core)
+        } else {
+            // The phone's own Contact may be behind a NAT; elements that it put between us may not.
+            next_route.as_ref().and(wanted).unwrap_or(ends.line)
+        };
         Some(NextHop { destination, socket: request.socket, pop_routes })
     }
 

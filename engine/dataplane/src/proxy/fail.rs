@@ -7,6 +7,7 @@ use sip_core::time::Timestamp;
 use sip_core::transaction::key::stateless_tag;
 
 use super::decide::write_reason;
+use super::forward::TIMER_C;
 use super::{Context, ContextId, Fate, Heard};
 use crate::calls::Step;
 use crate::redirect::Diversion;
@@ -145,7 +146,7 @@ impl Core {
         };
         let heard = context.branches[position].heard;
         let cancelled = context.cancelled;
-        if heard == Heard::Ringing {
+        if heard == Heard::Ringing || context.last_wait {
             // Timer C (RFC 3261 §16.8): nobody picks up. That is no fault of the line.
             return self.answer_context(id, 408, "Request Timeout", |response| response);
         }
@@ -161,8 +162,11 @@ impl Core {
             self.try_next_target(id, view);
         } else if call.last_try || call.rescue.is_some() {
             self.fail_call(id, 408, view);
+        } else {
+            // Nothing to divert to and nobody else to try: the caller may wait for Timer B, or Timer C after a 100.
+            context.last_wait = true;
+            context.patience = self.now + TIMER_C;
         }
-        // Nothing to divert to and nobody else to try: the caller may wait until Timer B.
     }
 }
 

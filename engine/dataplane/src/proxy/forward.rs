@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use route_core::{Health, LineSlot, RequestUri};
 use sip_core::build::{RequestForward, ResponseWriter, push_socket_address};
@@ -18,6 +19,9 @@ use crate::slots::Target;
 use crate::token::Ends;
 use crate::transactions::ClientUser;
 use crate::worker::{Core, Incoming, View};
+
+/// RFC 3261 §16.6 item 11: more than three minutes.
+pub(super) const TIMER_C: Duration = Duration::from_secs(181);
 
 /// How a copy of a request differs from what came.
 pub(super) struct Copy<'c> {
@@ -82,7 +86,9 @@ impl Core {
             queue,
             answered: 0,
             cancelled: false,
-            patience: Timestamp::MAX,
+            // RFC 3261 §16.6 item 11: an INVITE that is sent on never waits without Timer C.
+            patience: if is_invite { self.now + TIMER_C } else { Timestamp::MAX },
+            last_wait: call.is_none(),
             scheduled: Timestamp::MAX,
         });
         if let Some(server) = self.transactions.server_mut(server) {

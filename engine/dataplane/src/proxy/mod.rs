@@ -51,8 +51,10 @@ pub(crate) struct Context {
     answered: u16,
     /// The caller sent CANCEL.
     cancelled: bool,
-    /// The line has waited long enough by then.
+    /// The caller has waited long enough for the line by then.
     patience: Timestamp,
+    /// There is nobody else to try and nothing to divert to: at the next end of patience the call ends (Timer C).
+    last_wait: bool,
     scheduled: Timestamp,
 }
 

@@ -1,6 +1,7 @@
 //! What comes back on a branch: RFC 3261 §16.7.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use route_core::CallOutcome;
 use sip_core::build::{ack_for_non_2xx, write_forwarded_response};
@@ -8,6 +9,7 @@ use sip_core::message::{HeaderIndex, Message};
 use sip_core::time::Timestamp;
 use sip_core::transaction::Event;
 
+use super::forward::TIMER_C;
 use super::{ContextId, Fate, Heard};
 use crate::calls::Step;
 use crate::transactions::{ClientId, ClientUser, Signals};
@@ -86,7 +88,7 @@ impl Core {
                 let first = state.heard == Heard::Nothing;
                 state.heard = state.heard.max(Heard::Trying);
                 if let (true, Some(call)) = (first, context.call) {
-                    context.patience = Timestamp::from_micros(self.now.as_micros() + call.timers.trying_us);
+                    context.patience = self.now + Duration::from_micros(call.timers.trying_us);
                     self.calls.step(call.record, self.now, Step::Response(100));
                 }
                 self.schedule_context(id);
@@ -95,8 +97,8 @@ impl Core {
                 state.heard = Heard::Ringing;
                 if context.is_invite {
                     // RFC 3261 §16.6 item 11: Timer C, set anew by each 101–199.
-                    let ring_us = context.call.map_or(TIMER_C_US, |call| call.timers.ring_us);
-                    context.patience = Timestamp::from_micros(self.now.as_micros() + ring_us);
+                    let ring = context.call.map_or(TIMER_C, |call| Duration::from_micros(call.timers.ring_us));
+                    context.patience = self.now + ring;
                 }
                 self.report_outcome(id, branch, CallOutcome::Answered, view);
                 self.record_response(id, status);
@@ -237,6 +239,3 @@ impl Core {
         }
     }
 }
-
-/// RFC 3261 §16.6 item 11: more than three minutes.
-const TIMER_C_US: u64 = 181_000_000;

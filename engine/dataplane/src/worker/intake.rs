@@ -226,7 +226,11 @@ impl Core {
     fn on_ack(&mut self, request: &Incoming<'_>, key: TransactionKey, view: &View) {
         if let Some(server) = self.transactions.find_server(key) {
             let (transactions, mut io) = self.transactions_io();
-            transactions.server_event(server, Event::Ack, &mut io);
+            let signals = transactions.server_event(server, Event::Ack, &mut io);
+            if signals.pass {
+                // A peer that keeps the branch for the ACK of a 2xx (RFC 2543).
+                self.on_end_to_end_ack(request, view);
+            }
             return;
         }
         let tag = request.stateless_tag(&self.shared.secrets.tag);
