@@ -7,25 +7,26 @@ length up to 15 digits in all (ITU-T E.164 §6.2.1).
 
 import re
 from collections.abc import Iterable
+from unicodedata import normalize
 
 from routing.model import ExtensionRange
-from routing.numbers import MAX_DIGITS, parse_base
+from routing.numbers import MAX_DIGITS, MAX_TEXT, parse_base
 from routing.rejection import RuleRejected, reject
 
 MAX_EXTENSION = 8
 
 _DASHES = r"\-\u2010-\u2015\u2212"
-_RANGE = re.compile(rf"^(?P<first>\d{{1,8}})\s*(?:[{_DASHES}]|\.{{2,3}}|…|bis)\s*-?(?P<last>\d{{1,8}})$")
-_PATTERN = re.compile(r"^(?P<digits>\d{0,8})(?P<any>[xX]{0,8})$")
+_RANGE = re.compile(rf"^(?P<first>[0-9]{{1,8}})\s*(?:[{_DASHES}]|\.{{2,3}}|…|bis)\s*-?(?P<last>[0-9]{{1,8}})$")
+_PATTERN = re.compile(r"^(?P<digits>[0-9]{0,8})(?P<any>[xX]{0,8})$")
 # "0211 2222-XX", "0211 2222 10-99", "030 23125-0": the base, a separator, the extensions.
 _WITH_RANGE = re.compile(
-    rf"^(?P<base>.*\d)[\s{_DASHES}/]+(?P<ext>\d{{1,8}}\s*(?:[{_DASHES}]|\.{{2,3}}|…|bis)\s*-?\d{{1,8}})$"
+    rf"^(?P<base>.*[0-9])[\s{_DASHES}/]+(?P<ext>[0-9]{{1,8}}\s*(?:[{_DASHES}]|\.{{2,3}}|…|bis)\s*-?[0-9]{{1,8}})$"
 )
-_WITH_PATTERN = re.compile(rf"^(?P<base>.*?\d)\s*[\s{_DASHES}/]\s*(?P<ext>\d*[xX]+)$")
-_ATTACHED_PATTERN = re.compile(r"^(?P<base>.*\d)(?P<ext>[xX]+)$")
+_WITH_PATTERN = re.compile(rf"^(?P<base>.*?[0-9])\s*[\s{_DASHES}/]\s*(?P<ext>[0-9]*[xX]+)$")
+_ATTACHED_PATTERN = re.compile(r"^(?P<base>.*[0-9])(?P<ext>[xX]+)$")
 _WITH_EXTENSION = re.compile(
-    r"^(?P<base>(?:\(?(?:\+|00)\d{1,3}\)?\s+\S+|\(?0[1-9]\S*)\s+\S+)"
-    rf"[\s{_DASHES}]+(?P<ext>\d{{1,8}})$|^(?P<base2>[^-]*\d)-(?P<ext2>\d{{1,8}})$"
+    r"^(?P<base>(?:\(?(?:\+|00)[0-9]{1,3}\)?\s+\S+|\(?0[1-9]\S*)\s+\S+)"
+    rf"[\s{_DASHES}]+(?P<ext>[0-9]{{1,8}})$|^(?P<base2>[^-]*[0-9])-(?P<ext2>[0-9]{{1,8}})$"
 )
 # A base shorter than area code and two digits is no base but the first group of a number that was read wrongly.
 _MIN_BASE = 5
@@ -33,7 +34,7 @@ _MIN_BASE = 5
 
 def parse_range(text: str, location: str = "range") -> ExtensionRange:
     """Read ``01``, ``10-99``, ``10…99`` or ``XX`` (any two digits; ``1X`` is 10-19). Raises `RuleRejected`."""
-    plain = text.strip().removeprefix("-").strip()
+    plain = normalize("NFKC", text[:MAX_TEXT]).strip().removeprefix("-").strip()
     match = _RANGE.match(plain)
     if match is not None:
         return checked_range(match["first"], match["last"], location)
@@ -69,7 +70,7 @@ def parse_block(text: str, *, home: str = "49", location: str = "block") -> tupl
     ``0211 2222-XX`` and ``0211 2222-10-99`` have a range, ``0211 2222222 01`` and ``030 23125-0`` a single extension, and
     ``030 23125`` is a base with any extension. Raises `RuleRejected`.
     """
-    plain = text.strip()
+    plain = normalize("NFKC", text).strip() if len(text) <= MAX_TEXT else text
     for pattern in (_WITH_PATTERN, _ATTACHED_PATTERN, _WITH_RANGE, _WITH_EXTENSION):
         match = pattern.match(plain)
         if match is None:

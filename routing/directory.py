@@ -17,6 +17,7 @@ from routing.prefixes import Claim, Part, PrefixTable, claim
 from routing.products import PRODUCTS, product
 from routing.registry import Registry
 from routing.rejection import Fault, fault
+from routing.scopes import Scopes
 from routing.targets import Owner, TargetPolicy, target_fault
 
 
@@ -41,7 +42,7 @@ class Place(NamedTuple):
     """The part of a block of the same order that holds it."""
 
 
-class Directory:
+class Directory(Scopes):
     """The entities, the prefix table of their blocks, and what is wrong with them."""
 
     def __init__(self, home: str = "49") -> None:
@@ -63,9 +64,7 @@ class Directory:
 
     def problems(self) -> list[Problem]:
         """Return all entities that could not be used, by kind and id."""
-        found = {
-            (kind, key): Problem(kind, key, what.type, what.message) for (kind, key), what in self._problems.items()
-        }
+        found = {(kind, key): Problem(kind, key, what.type, what.message) for (kind, key), what in self._problems.items()}
         for key, order in self.registry.orders.items():
             # Such an order is routed all the same: its calls are worth more than its paperwork.
             what = _order_fault(order, self.registry)
@@ -99,7 +98,7 @@ class Directory:
         old = self._claims.pop(key, [])
         if new:
             self._claims[key] = new
-        return self.prefixes.change(key, old, new)
+        return self.prefixes.change(old, new)
 
     def _claims_of(self, block: Block) -> Iterable[tuple[str, Claim]]:
         base = block.base[1:]
@@ -127,9 +126,7 @@ class Directory:
         found = [self.registry.diversions[key] for key in self.registry.range_rules.get(block.id, ())]
         usable = [d for d in found if d.order == block.order]
         usable.sort(key=specificity)
-        return [
-            (d.scope, d.id) for d in usable if isinstance(d.scope, RangeScope) and is_range(d.scope.first, d.scope.last)
-        ]
+        return [(d.scope, d.id) for d in usable if isinstance(d.scope, RangeScope) and is_range(d.scope.first, d.scope.last)]
 
     def _misplaced(self, order: str, line: str) -> Fault | None:
         """Return what is wrong with the references of a number or block."""
@@ -211,7 +208,7 @@ class Directory:
         if diversion is None:
             self.note("diversion", key, None)
             return ()
-        what = self._misscoped(diversion)
+        what = self.misscoped(diversion)
         targets: tuple[Target, ...] = ()
         if what is None:
             targets, what = self._usable_targets(diversion)
@@ -225,25 +222,6 @@ class Directory:
         held = self.registry.orders.get(order)
         customer = self.registry.customers.get(held.customer) if held is not None else None
         return TargetPolicy(self.home, allow_international=customer is not None and customer.allow_international)
-
-    def base_of(self, diversion: Diversion) -> str | None:
-        """Return the base of the block that a block or range rule is for."""
-        if isinstance(diversion.scope, BlockScope | RangeScope):
-            block = self.registry.blocks.get(diversion.scope.block)
-            return block.base if block is not None else None
-        return None
-
-    def _misscoped(self, diversion: Diversion) -> Fault | None:
-        if diversion.order not in self.registry.orders:
-            return fault("reference_missing", "order", kind="order", id=diversion.order)
-        scope = diversion.scope
-        if isinstance(scope, BlockScope | RangeScope):
-            block = self.registry.blocks.get(scope.block)
-            if block is None or block.order != diversion.order:
-                return fault("scope_block", "scope.block", block=scope.block, order=diversion.order)
-            if isinstance(scope, RangeScope):
-                return _range_fault(scope, block)
-        return None
 
     def _usable_targets(self, diversion: Diversion) -> tuple[tuple[Target, ...], Fault | None]:
         """Check at the time of use, with what costs little (PRODUCT: checked when saved and when used)."""
@@ -288,17 +266,6 @@ def _order_fault(order: Order, registry: Registry) -> Fault | None:
     if product(order.product) is None:
         return fault("product_unknown", "product", product=order.product, known=", ".join(PRODUCTS))
     return None
-
-
-def _range_fault(scope: RangeScope, block: Block) -> Fault | None:
-    if not is_range(scope.first, scope.last):
-        return fault("extension_range", "scope", first=scope.first, last=scope.last)
-    inside = not block.ranges or any(
-        len(r.first) == len(scope.first) and r.first <= scope.last and scope.first <= r.last for r in block.ranges
-    )
-    if inside and len(block.base) - 1 + len(scope.first) <= MAX_DIGITS:
-        return None
-    return fault("scope_range", "scope", first=scope.first, last=scope.last, block=block.id)
 
 
 def _cut(spans: list[tuple[int, int]], ruled: list[tuple[int, int, str]]) -> Iterable[tuple[int, int, tuple[str, ...]]]:

@@ -1,8 +1,61 @@
-"""The load file: customers to diversions in one nested document, checked whole before anything is written."""
+"""The load file: customers to diversions in one nested document, checked whole before anything is written.
 
-from collections.abc import Iterable
+docs/load-file.md describes the format for people.
+"""
 
-from routing.model import Entity
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, time, tzinfo
+from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from routing.blocks import parse_block, parse_range
+from routing.crosscheck import crosscheck
+from routing.linefile import LINE_FIELDS, read_line
+from routing.model import (
+    Block,
+    BlockScope,
+    Customer,
+    Diversion,
+    Entity,
+    ExtensionRange,
+    Number,
+    NumberScope,
+    Order,
+    OrderScope,
+    RangeScope,
+    Scope,
+    Site,
+    Target,
+)
+from routing.numbers import parse_base, parse_number
+from routing.products import PRODUCTS, Product, product
+from routing.reader import Group, build, named
+from routing.rejection import Fault, RuleRejected, fault
+from routing.targets import TargetPolicy, parse_target
+
+DEFAULT_TIME_ZONE = "Europe/Berlin"
+_KEEPS = ("…", "...")
+_TOP = ("time_zone", "customers")
+_CUSTOMER = ("id", "name", "allow_international", "orders")
+_ORDER = (
+    "id",
+    "product",
+    "site",
+    "data_line",
+    "bandwidth",
+    "active_from",
+    "active_until",
+    "lines",
+    "numbers",
+    "blocks",
+    "diversions",
+)
+_NUMBER = ("id", "number", "line")
+_BLOCK = ("id", "base", "extensions", "line")
+_DIVERSION = ("id", "number", "block", "extensions", "to", "armed", "note")
+
+T = TypeVar("T")
 
 
 def parse_document(obj: object, realm: str, existing: Iterable[Entity] = ()) -> list[Entity]:
@@ -11,4 +64,264 @@ def parse_document(obj: object, realm: str, existing: Iterable[Entity] = ()) -> 
     ``realm`` is the registrar's, for HA1. ``existing`` are the entities already stored; those with the same kind and id are
     replaced, the others must fit with the new ones. Raises `RuleRejected` with all faults at once; then nothing is returned.
     """
-    raise NotImplementedError
+    reading = _Reading(realm)
+    reading.document(obj)
+    found = crosscheck(_attached(reading.placed), existing)
+    reading.faults = _once(reading.faults, found)
+    if reading.faults:
+        raise RuleRejected(reading.faults)
+    order = {kind: rank for rank, kind in enumerate(_KIND_ORDER)}
+    return sorted((entity for _, entity in reading.placed), key=lambda entity: order[type(entity).__name__])
+
+
+_FOLLOWS = frozenset({"scope_number", "scope_block"})
+_REFERS = frozenset({"reference_missing", "line_other_order"})
+_ORDER_PLACE = re.compile(r"customers\[[0-9]+\]\.orders\[[0-9]+\]")
+
+
+def _once(read: list[Fault], found: list[Fault]) -> list[Fault]:
+    """Join the faults of both passes; leave out what only follows from another fault of the same order."""
+    unread = {_order_place(item) for item in read}
+    loose = unread | {_order_place(item) for item in found if item.type in _REFERS}
+    return read + [
+        item
+        for item in found
+        if not (item.type in _REFERS and _order_place(item) in unread)
+        and not (item.type in _FOLLOWS and _order_place(item) in loose)
+    ]
+
+
+def _order_place(item: Fault) -> str | None:
+    match = _ORDER_PLACE.match(item.location)
+    return match.group() if match is not None else None
+
+
+def _attached(placed: list[tuple[str, Entity]]) -> list[tuple[str, Entity]]:
+    """Leave out what belongs to an order that could not be read."""
+    orders = {entity.id for _, entity in placed if isinstance(entity, Order)}
+    return [(place, entity) for place, entity in placed if getattr(entity, "order", None) in {*orders, None}]
+
+
+_KIND_ORDER = ("Customer", "Order", "Line", "Block", "Number", "Diversion")
+
+
+class _Reading:
+    """One pass over a document: entities with their places, and the faults."""
+
+    def __init__(self, realm: str) -> None:
+        self.realm = realm
+        self.placed: list[tuple[str, Entity]] = []
+        self.faults: list[Fault] = []
+        self.zone: tzinfo = UTC
+
+    def document(self, obj: object) -> None:
+        top = Group(obj, "", self.faults, _TOP)
+        name = top.value("time_zone", str) or DEFAULT_TIME_ZONE
+        try:
+            self.zone = ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            top.say("field_value", "time_zone", text=name[:40], why="there is no such time zone, try Europe/Berlin")
+        if top.sound and not top.has("customers"):
+            top.say("field_missing", "customers", field="customers")
+        for place, item in top.items("customers"):
+            self.customer(Group(item, place, self.faults, _CUSTOMER))
+
+    def customer(self, group: Group) -> None:
+        key = group.value("id", str, needed=True)
+        fields = {"name": group.value("name", str, needed=True)}
+        allowed = group.value("allow_international", bool) or False
+        customer = build(Customer, group, id=key, allow_international=allowed, **fields)
+        if customer is not None:
+            self.placed.append((group.location, customer))
+        owner = customer.id if customer is not None else "unknown"
+        for place, item in group.items("orders"):
+            self.order(Group(item, place, self.faults, _ORDER), owner, TargetPolicy(allow_international=allowed))
+
+    def order(self, group: Group, customer: str, policy: TargetPolicy) -> None:
+        key = group.value("id", str, needed=True) or "?"
+        text = group.value("product", str, needed=True)
+        held = product(text) if text is not None else None
+        if text is not None and held is None:
+            group.say("product_unknown", "product", product=text[:40], known=", ".join(PRODUCTS))
+        site_group = Group(group.raw("site") or {}, group.at("site"), self.faults, ("id", "address"))
+        site = build(
+            Site, site_group, id=site_group.value("id", str, needed=True), address=site_group.value("address", str) or ""
+        )
+        start, end = self.date(group, "active_from"), self.date(group, "active_until")
+        if start is not None and end is not None and end <= start:
+            group.say("order_dates", "active_until", until=end.isoformat(), start=start.isoformat())
+        order = build(
+            Order,
+            group,
+            id=key,
+            customer=customer,
+            product=held.name if held is not None else "?",
+            site=site or Site(id="unknown", address=""),
+            data_line=group.value("data_line", str),
+            bandwidth=group.value("bandwidth", str),
+            active_from=start,
+            active_until=end,
+        )
+        if order is not None:
+            self.placed.append((group.location, order))
+        self.inside(group, key, held, policy)
+
+    def inside(self, group: Group, order: str, held: Product | None, policy: TargetPolicy) -> None:
+        lines: list[str] = []
+        for place, item in group.items("lines"):
+            line = read_line(Group(item, place, self.faults, LINE_FIELDS), order, held, self.realm)
+            # One that cannot be read still is the line of the numbers that name none.
+            lines.append(line.id if line is not None else "unread")
+            if line is not None:
+                self.placed.append((place, line))
+        only = lines[0] if len(lines) == 1 else None
+        for place, item in group.items("numbers"):
+            self.number(item, place, order, only, held)
+        for place, item in group.items("blocks"):
+            self.block(item, place, order, only, held)
+        for place, item in group.items("diversions"):
+            self.diversion(Group(item, place, self.faults, _DIVERSION), order, policy)
+
+    def number(self, item: object, place: str, order: str, only: str | None, held: Product | None) -> None:
+        group = Group({"number": item} if isinstance(item, str | int | float) else item, place, self.faults, _NUMBER)
+        text = group.value("number", str, needed=True)
+        number = self.read(lambda: parse_number(text or "", location=group.at("number")).e164) if text is not None else None
+        line = self.line(group, only)
+        self.allowed(group, "number", held)
+        if number is None or line is None:
+            return
+        key = group.value("id", str) or f"n{number[1:]}"
+        built = build(Number, group, id=key, order=order, line=line, number=number)
+        if built is not None:
+            self.placed.append((place, built))
+
+    def block(self, item: object, place: str, order: str, only: str | None, held: Product | None) -> None:
+        group = Group({"base": item} if isinstance(item, str | int | float) else item, place, self.faults, _BLOCK)
+        text = group.value("base", str, needed=True)
+        line = self.line(group, only)
+        self.allowed(group, "block", held)
+        ranges = self.extensions(group)
+        if text is None:
+            return
+        where = group.at("base")
+        if group.has("extensions"):
+            base = self.read(lambda: parse_base(text, location=where))
+        else:
+            notation = self.read(lambda: parse_block(text, location=where))
+            base, ranges = notation if notation is not None else (None, ranges)
+        if base is None or line is None:
+            return
+        key = group.value("id", str) or f"b{base[1:]}"
+        built = build(Block, group, id=key, order=order, line=line, base=base, ranges=ranges)
+        if built is not None:
+            self.placed.append((place, built))
+
+    def extensions(self, group: Group) -> tuple[ExtensionRange, ...]:
+        found: list[ExtensionRange] = []
+        for place, item in group.one_or_many("extensions"):
+            if not isinstance(item, str):
+                hint = " by putting it in quotes; without them leading zeros are lost"
+                self.faults.append(fault("field_type", place, found=named(type(item)), wanted=named(str), hint=hint))
+                continue
+            held = self.read(lambda text=item, place=place: parse_range(text, place))  # type: ignore[misc] # bound now
+            if held is not None:
+                found.append(held)
+        return tuple(found)
+
+    def diversion(self, group: Group, order: str, policy: TargetPolicy) -> None:
+        scope, derived = self.scope(group, order)
+        targets: list[Target] = []
+        if group.sound and not group.has("to"):
+            group.say("field_missing", "to", field="to")
+        for place, item in group.one_or_many("to"):
+            if not isinstance(item, str):
+                hint = " by putting it in quotes"
+                self.faults.append(fault("field_type", place, found=named(type(item)), wanted=named(str), hint=hint))
+                continue
+            target = self.read(lambda text=item, place=place: read_target(text, policy, place))  # type: ignore[misc]
+            if target is not None:
+                targets.append(target)
+        if scope is None or not targets:
+            return
+        built = build(
+            Diversion,
+            group,
+            id=group.value("id", str) or derived,
+            order=order,
+            scope=scope,
+            armed=group.value("armed", bool) or False,
+            targets=tuple(targets),
+            note=group.value("note", str) or "",
+        )
+        if built is not None:
+            self.placed.append((group.location, built))
+
+    def scope(self, group: Group, order: str) -> tuple[Scope | None, str]:
+        """Return what a diversion is for, and the id it gets if it has none."""
+        number, block = group.value("number", str), group.value("block", str)
+        if number is not None and (block is not None or group.has("extensions")):
+            group.say("field_value", "number", text=number[:40], why="a diversion is for a number or for a block, not both")
+            return None, ""
+        if number is not None:
+            e164 = self.read(lambda: parse_number(number, location=group.at("number")).e164)
+            return (NumberScope(number=e164), f"{order}.n{e164[1:]}") if e164 is not None else (None, "")
+        if block is None:
+            if group.has("extensions"):
+                group.say("field_missing", "block", field="block")
+            wrong = group.has("extensions") or group.has("number") or group.has("block")
+            return (None, "") if wrong or not group.sound else (OrderScope(), f"{order}.order")
+        ranges = self.extensions(group)
+        if not group.has("extensions"):
+            return build(BlockScope, group, block=block), f"{block}.block"
+        if len(ranges) != 1:
+            if ranges:
+                why = "a diversion has one range; give each range a diversion of its own"
+                group.say("field_value", "extensions", text=str(len(ranges)), why=why)
+            return None, ""
+        first, last = ranges[0].first, ranges[0].last
+        return build(RangeScope, group, block=block, first=first, last=last), f"{block}.r{first}-{last}"
+
+    def line(self, group: Group, only: str | None) -> str | None:
+        """Return the line that a number or block names, or the only one of its order."""
+        if group.has("line") or only is None:
+            return group.value("line", str, needed=True)
+        return only
+
+    def allowed(self, group: Group, kind: str, held: Product | None) -> None:
+        if held is not None and kind not in held.numbers:
+            what, instead = ("blocks", "numbers") if kind == "block" else ("single numbers", "blocks")
+            group.say("order_numbers", product=held.name, what=what, instead=instead)
+
+    def date(self, group: Group, field: str) -> datetime | None:
+        """Read a day (from midnight in the document's time zone) or a time; without offset it is in that zone too."""
+        value = group.raw(field)
+        if isinstance(value, str):
+            text = value
+            try:
+                value = datetime.fromisoformat(text)
+            except ValueError:
+                group.say("field_value", field, text=text[:40], why="it is no date such as 2026-12-01")
+                return None
+        if isinstance(value, datetime):
+            return (value if value.tzinfo is not None else value.replace(tzinfo=self.zone)).astimezone(UTC)
+        if isinstance(value, date):
+            return datetime.combine(value, time(), tzinfo=self.zone).astimezone(UTC)
+        if value is not None:
+            group.say("field_type", field, found=named(type(value)), wanted="a date such as 2026-12-01", hint="")
+        return None
+
+    def read(self, parse: Callable[[], T]) -> T | None:
+        """Return what ``parse`` returns; note its faults if it refuses."""
+        try:
+            return parse()
+        except RuleRejected as refused:
+            self.faults.extend(refused.faults)
+            return None
+
+
+def read_target(text: str, policy: TargetPolicy, location: str) -> Target:
+    """Read a target as typed; ``…``, ``...`` or ``XX`` behind it keeps the extension. Raises `RuleRejected`."""
+    plain = text.strip()
+    short = plain.rstrip("xX").removesuffix("…").removesuffix("...").rstrip(" -/")
+    keep = plain.endswith(_KEEPS) or plain.endswith(("x", "X"))
+    return Target(number=parse_target(short if keep else plain, policy, location, base=keep), keep_extension=keep)

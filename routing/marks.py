@@ -31,9 +31,7 @@ class Marks:
     """Numbers that have, had or may get an entry of their own."""
 
 
-def mark(
-    marks: Marks, directory: Directory, entity: Entity | None, other: Entity | None, *, dates_only: bool = False
-) -> None:
+def mark(marks: Marks, directory: Directory, entity: Entity | None, other: Entity | None, *, dates_only: bool = False) -> None:
     """Mark what depends on ``entity``; called with the old state before a change, and with the new one after it.
 
     ``other`` is the other of the two states: where they agree in all that others see of them, others are left alone.

@@ -169,9 +169,7 @@ def _ask_library(digits: str, code: str, national: str, shown: str, location: st
     try:
         number = phonenumbers.parse(f"+{digits}", None)
     except phonenumbers.NumberParseException:
-        raise reject(
-            "number_short" if len(national) < _MIN_NATIONAL else "number_invalid", location, text=shown
-        ) from None
+        raise reject("number_short" if len(national) < _MIN_NATIONAL else "number_invalid", location, text=shown) from None
     if phonenumbers.format_number(number, PhoneNumberFormat.E164) != f"+{digits}":
         # It left something out in silence: a national prefix behind the country code.
         suggestion = phonenumbers.format_number(number, PhoneNumberFormat.E164)

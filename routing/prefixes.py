@@ -54,8 +54,8 @@ class PrefixTable:
         self._lengths: dict[int, int] = {}
         self._sizes: tuple[int, ...] = ()  # key lengths in use, longest first
 
-    def change(self, block: str, old: Iterable[tuple[str, Claim]], new: Iterable[tuple[str, Claim]]) -> set[str]:
-        """Replace the claims of ``block``; return the keys and numbers whose outcome may be another one now."""
+    def change(self, old: Iterable[tuple[str, Claim]], new: Iterable[tuple[str, Claim]]) -> set[str]:
+        """Replace the claims of a block; return the keys and numbers whose outcome may be another one now."""
         before, after = set(old), set(new)
         keys = set()
         for key, gone in before - after:
@@ -149,11 +149,7 @@ def _overlaps(claims: tuple[Claim, ...]) -> frozenset[tuple[str, str]] | None:
         (a.part.block, b.part.block)
         for a in claims
         for b in claims
-        if a.rank < b.rank
-        and a.rank[:2] == b.rank[:2]
-        and a.part.block != b.part.block
-        and a.low <= b.high
-        and b.low <= a.high
+        if a.rank < b.rank and a.rank[:2] == b.rank[:2] and a.part.block != b.part.block and a.low <= b.high and b.low <= a.high
     }
     return frozenset(pairs) or None
 

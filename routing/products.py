@@ -36,7 +36,7 @@ class Product:
         return self.profiles[kind]
 
 
-_BOTH = ("number", "block")
+_BOTH: tuple[NumberKind, ...] = ("number", "block")
 _PRODUCTS = (
     #       name                 at the customer's              line kinds                profiles                     Request-URI  numbers
     Product(

@@ -142,9 +142,7 @@ class Registry:
             row = self.numbers.get(key)
             # Built without validation: it was valid when it came.
             return (
-                None
-                if row is None
-                else Number.model_construct(id=key, order=row.order, line=row.line, number=f"+{row.digits}")
+                None if row is None else Number.model_construct(id=key, order=row.order, line=row.line, number=f"+{row.digits}")
             )
         tables: dict[str, Mapping[str, Entity]] = {
             "customer": self.customers,

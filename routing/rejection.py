@@ -84,7 +84,7 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
         "number_taken": "{number} is already given to {other}. Remove one of the two.",
         "line_other_order": "Line {line} is not one of order {order}. Choose a line of the same order.",
         "order_dates": "The order ends ({until}) before it begins ({start}). Correct one of the dates.",
-        "line_kind": "{problem}. {remedy}",
+        "line_kind": "{problem}. {remedy}.",
         "line_user_taken": "The user name {user!r} is already that of line {other}. Choose another one.",
         "order_numbers": "The product {product} has no {what}. Use {instead}.",
         "product_unknown": "{product!r} is not a product. Use one of: {known}.",

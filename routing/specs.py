@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from sipproxy._engine import LineSpec, RuleSpec
 
 
-def line_spec(
-    registry: Registry, key: str, slots: Slots, profiles: Collection[str]
-) -> tuple["LineSpec | None", Fault | None]:
+def line_spec(registry: Registry, key: str, slots: Slots, profiles: Collection[str]) -> tuple["LineSpec | None", Fault | None]:
     """Return what the engine is told of a line (None: nothing), and what is wrong with it."""
     line = registry.lines.get(key)
     if line is None:
@@ -65,9 +63,7 @@ def rule_spec(diversion: Diversion, targets: tuple[Target, ...], base: str | Non
         "rule_id": diversion.id,
         "label": _label(diversion, base),
         "armed": diversion.armed,
-        "targets": [
-            {"digits": target.number[1:], "keep_after": after if target.keep_extension else None} for target in targets
-        ],
+        "targets": [{"digits": target.number[1:], "keep_after": after if target.keep_extension else None} for target in targets],
     }
 
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from routing.model import BlockScope, Diversion, RangeScope, Target
 from routing.number_kinds import NumberKind, classify
-from routing.numbers import MAX_DIGITS, ParsedNumber, parse_number
+from routing.numbers import MAX_DIGITS, ParsedNumber, parse_base, parse_number
 from routing.rejection import Fault, RuleRejected, fault
 
 MAX_HOPS = 10
@@ -60,8 +60,17 @@ class DomainView(Protocol):
         """Return one E.164 number that the diversion is for, to follow loops from."""
 
 
-def parse_target(text: str, policy: TargetPolicy, location: str = "target") -> str:
-    """Return the canonical E.164 form of a target as typed; raises `RuleRejected` if it is no number or not allowed."""
+def parse_target(text: str, policy: TargetPolicy, location: str = "target", *, base: bool = False) -> str:
+    """Return the canonical E.164 form of a target as typed; raises `RuleRejected` if it is no number or not allowed.
+
+    ``base``: it is the base of a block that keeps the extension, and need not be a whole number.
+    """
+    if base:
+        number = parse_base(text, home=policy.home, location=location)
+        barred = target_fault(number, policy, location)
+        if barred is not None:
+            raise RuleRejected((barred,))
+        return number
     parsed = parse_number(text, home=policy.home, location=location)
     found = _kind_fault(parsed, policy, location)
     if found is not None:

@@ -123,9 +123,7 @@ class World:
         rules = self.range_rules(block)
         wanted = block.ranges or tuple(d.scope for d in rules)
         held: dict[int, tuple[str, ...]] = {
-            n: tuple(
-                d.id for d in rules if len(d.scope.first) == width and int(d.scope.first) <= n <= int(d.scope.last)
-            )
+            n: tuple(d.id for d in rules if len(d.scope.first) == width and int(d.scope.first) <= n <= int(d.scope.last))
             for r in wanted
             if len(r.first) == width
             for n in range(int(r.first), int(r.last) + 1)
@@ -151,9 +149,7 @@ class World:
         return sorted(found, key=lambda d: (int(d.scope.last) - int(d.scope.first), d.id))
 
     def outcome(self, digits: str) -> Outcome:
-        numbers = sorted(
-            (n for n in self.of[Number].values() if n.number[1:] == digits and self.placed(n)), key=lambda n: n.id
-        )
+        numbers = sorted((n for n in self.of[Number].values() if n.number[1:] == digits and self.placed(n)), key=lambda n: n.id)
         block = self.block_of(digits)
         home: Number | Block | None = numbers[0] if numbers else block
         if home is None:

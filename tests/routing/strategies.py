@@ -72,9 +72,7 @@ def lines() -> st.SearchStrategy[Line]:
 
 
 def blocks() -> st.SearchStrategy[Block]:
-    return st.builds(
-        Block, id=NAMES, order=NAMES, line=NAMES, base=BASES, ranges=st.lists(ranges(), max_size=3).map(tuple)
-    )
+    return st.builds(Block, id=NAMES, order=NAMES, line=NAMES, base=BASES, ranges=st.lists(ranges(), max_size=3).map(tuple))
 
 
 def numbers() -> st.SearchStrategy[Number]:
@@ -110,9 +108,7 @@ def diversions() -> st.SearchStrategy[Diversion]:
 
 
 def entities() -> st.SearchStrategy[Customer | Order | Line | Block | Number | Diversion]:
-    return st.one_of(
-        customers(), orders(), lines(), blocks(), blocks(), numbers(), diversions(), diversions(), diversions()
-    )
+    return st.one_of(customers(), orders(), lines(), blocks(), blocks(), numbers(), diversions(), diversions(), diversions())
 
 
 def worlds(max_size: int = 25) -> st.SearchStrategy[list[Customer | Order | Line | Block | Number | Diversion]]:

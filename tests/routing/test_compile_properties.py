@@ -16,10 +16,7 @@ from tests.routing.strategies import NOWS, entities, worlds
 KIND_OF = {cls: kind for kind, cls in KINDS.items()}
 # Every number of up to four digits behind the shortest base that can make a difference, and some that are nobody's.
 PROBES = [
-    "4930" + "".join(rest)
-    for size in range(6)
-    for rest in itertools.product("0129", repeat=size)
-    if size < 4 or rest[0] == "0"
+    "4930" + "".join(rest) for size in range(6) for rest in itertools.product("0129", repeat=size) if size < 4 or rest[0] == "0"
 ]
 
 try:

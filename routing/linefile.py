@@ -1,0 +1,153 @@
+"""Lines of the load file: passwords become HA1 hashes here, so that nothing further on ever sees one."""
+
+import hashlib
+import ipaddress
+from typing import Literal
+
+from routing.model import Credential, Line, Peer
+from routing.products import Product
+from routing.reader import Group, build, named
+from routing.rejection import fault
+
+LINE_FIELDS = (
+    "id",
+    "kind",
+    "user",
+    "users",
+    "password",
+    "credentials",
+    "peers",
+    "request_uri",
+    "profile",
+    "wish",
+)
+_CREDENTIAL = ("username", "algorithm", "ha1")
+_PEER = ("address", "priority")
+_MAX_PORT = 65_535
+
+
+def ha1(username: str, realm: str, password: str) -> tuple[Credential, Credential]:
+    """Return HA1 = H(username:realm:password) for both algorithms (RFC 7616 §3.4.2, RFC 8760 §2.1)."""
+    secret = f"{username}:{realm}:{password}".encode()
+    # MD5 is what phones of the field can do; it stands beside SHA-256, which is offered first.
+    md5 = hashlib.md5(secret, usedforsecurity=False).hexdigest()
+    sha = hashlib.sha256(secret).hexdigest()
+    return (
+        Credential(username=username, algorithm="MD5", ha1=md5),
+        Credential(username=username, algorithm="SHA-256", ha1=sha),
+    )
+
+
+def read_line(group: Group, order: str, held: Product | None, realm: str) -> Line | None:
+    """Read one line of an order; None if it cannot be read, with the faults in ``group``."""
+    before = len(group.faults)
+    kind = _kind(group, held)
+    users = _texts(group, "user") + _texts(group, "users")
+    credentials = _credentials(group, users, realm)
+    peers = _peers(group)
+    if kind == "static":
+        if not group.has("peers"):
+            group.say("line_kind", problem="A static line has no peers", remedy="Add the addresses under peers")
+        if users:
+            group.say("line_kind", problem="A static line does not register", remedy="Remove its users")
+    elif group.sound:
+        if not (group.has("user") or group.has("users")):
+            group.say("line_kind", problem="A registered line has no user", remedy="Add the user part of its address under user")
+        if peers:
+            group.say("line_kind", problem="A registered line has no peers", remedy="Remove them, or set kind: static")
+    key = group.value("id", str, needed=True)
+    line = build(
+        Line,
+        group,
+        id=key,
+        order=order,
+        kind=kind,
+        users=tuple(dict.fromkeys(users)),
+        credentials=credentials,
+        peers=peers,
+        request_uri=group.value("request_uri", str) or (held.request_uri if held is not None else "number"),
+        profile=group.value("profile", str),
+        wish=group.value("wish", str) or "enabled",
+    )
+    return line if len(group.faults) == before else None
+
+
+def _kind(group: Group, held: Product | None) -> Literal["registered", "static"]:
+    text = group.value("kind", str)
+    if text is None:
+        if held is None:
+            return "static" if group.has("peers") else "registered"
+        # Peers speak for themselves where the product leaves both open.
+        wanted: Literal["registered", "static"] = "static" if group.has("peers") else "registered"
+        said = group.has("peers") or group.has("user") or group.has("users")
+        return wanted if said and wanted in held.line_kinds else held.line_kind
+    if text not in {"registered", "static"}:
+        group.say("field_value", "kind", text=text[:40], why="a line is registered or static")
+        return "registered"
+    found: Literal["registered", "static"] = "static" if text == "static" else "registered"
+    if held is not None and found not in held.line_kinds:
+        remedy = f"Use kind: {held.line_kind}"
+        group.say("line_kind", "kind", problem=f"A line of {held.name} cannot be {found}", remedy=remedy)
+        return held.line_kind
+    return found
+
+
+def _texts(group: Group, field: str) -> list[str]:
+    found: list[str] = []
+    for place, item in group.one_or_many(field):
+        if not isinstance(item, str):
+            hint = " by putting it in quotes"
+            group.faults.append(fault("field_type", place, found=named(type(item)), wanted=named(str), hint=hint))
+        elif not item or len(item) > 128 or any(c.isspace() or c in '@<>"' for c in item):  # noqa: PLR2004 - as Credential
+            why = "a user is the part before @, without blanks"
+            group.faults.append(fault("field_value", place, text=item[:40], why=why))
+        else:
+            found.append(item)
+    return found
+
+
+def _credentials(group: Group, users: list[str], realm: str) -> tuple[Credential, ...]:
+    found: list[Credential] = []
+    password = group.value("password", str)
+    if password is not None:
+        if not (group.has("user") or group.has("users")):
+            group.say("line_kind", "password", problem="There is a password without a user", remedy="Add the user")
+        for user in users:
+            found += ha1(user, realm, password)
+    for place, item in group.items("credentials"):
+        inner = Group(item, place, group.faults, _CREDENTIAL)
+        fields = {name: inner.value(name, str, needed=True) for name in _CREDENTIAL}
+        credential = build(Credential, inner, **fields)
+        if credential is not None:
+            found.append(credential)
+    return tuple(found)
+
+
+def _peers(group: Group) -> tuple[Peer, ...]:
+    found: list[Peer] = []
+    for rank, (place, item) in enumerate(group.items("peers"), start=1):
+        # A plain list means: the first is the primary, the others are backups in their order.
+        inner = Group({"address": item} if isinstance(item, str) else item, place, group.faults, _PEER)
+        address = inner.value("address", str, needed=True)
+        if address is None:
+            continue
+        if not _is_address(address):
+            why = "an address has an IP address and a port, such as 192.0.2.1:5060 or [2001:db8::1]:5060"
+            inner.say("field_value", "address", text=address[:60], why=why)
+            continue
+        peer = build(Peer, inner, address=address, priority=inner.value("priority", int) or rank)
+        if peer is not None:
+            found.append(peer)
+    return tuple(found)
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) <= _MAX_PORT):
+        return False
+    bracketed = host.startswith("[") and host.endswith("]")
+    try:
+        found = ipaddress.ip_address(host[1:-1] if bracketed else host)
+    except ValueError:
+        return False
+    return bracketed == (found.version == 6)  # noqa: PLR2004 - IP version 6
