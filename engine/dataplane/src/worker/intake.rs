@@ -144,9 +144,8 @@ impl Core {
     /// A REGISTER is worked on by the owner of its line, everything else by the owner of its transaction.
     fn worker_for(&self, request: &Incoming<'_>, key: TransactionKey, view: &View) -> usize {
         let line = (request.message.method() == Method::Register)
-            .then(|| request.message.to().ok()?.uri().ok()?.user)
-            .flatten()
-            .and_then(|user| view.table.line_by_user(user));
+            .then(|| crate::registrar::line_of(&request.message.to().ok()?.uri().ok()?, view))
+            .flatten();
         match line {
             Some(line) => crate::slots::owner(line, self.workers()),
             None => usize::from(key.worker(self.workers() as u8)),
