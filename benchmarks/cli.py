@@ -1,5 +1,6 @@
 """``python -m benchmarks``: run a comparison, or serve one job for any outside generator."""
 
+import signal
 import sys
 from dataclasses import asdict
 from typing import Annotated, Literal
@@ -57,6 +58,7 @@ def run_rule_change(
     from benchmarks import rule_change  # noqa: PLC0415 - needs the service and the store
     from benchmarks.target.serve import Target  # noqa: PLC0415 - likewise
 
+    _end_at_sigterm()
     out = report.console()
     facts = machine.facts()
     try:
@@ -74,6 +76,11 @@ def run_rule_change(
         sections = rule_change.sections(rows)
         written = report.store("rule-change", machine=facts, settings=settings, results=results, sections=sections)
         out.print(f"Stored: {written} and .json", highlight=False)
+
+
+def _end_at_sigterm() -> None:
+    """Let SIGTERM unwind like Ctrl-C does, so that no server of ours is left running."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))
 
 
 @runs.command("redirect")
@@ -96,6 +103,7 @@ def run_redirect(
     servers = [name for name in compare.SERVERS if name in only.split(",")]
     if not servers:
         raise typer.BadParameter(f"must name some of {', '.join(compare.SERVERS)}", param_hint="--only")
+    _end_at_sigterm()
     load = LoadPlan(core=generator_core, seconds=seconds, window=window, latency_rate=latency_rate)
     facts = machine.facts()
     out = report.console()
