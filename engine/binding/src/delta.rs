@@ -41,14 +41,24 @@ struct RuleItem {
 }
 
 const KEYS: [&str; 8] = [
-    "lines", "lines_removed", "rules", "rules_removed", "exact", "exact_removed", "prefixes", "prefixes_removed",
+    "lines",
+    "lines_removed",
+    "rules",
+    "rules_removed",
+    "exact",
+    "exact_removed",
+    "prefixes",
+    "prefixes_removed",
 ];
 
 pub(crate) fn read(dict: &Bound<'_, PyDict>) -> PyResult<Delta> {
     for key in dict.keys() {
         let key: String = key.extract()?;
         if !KEYS.contains(&key.as_str()) {
-            return Err(DeltaError::new_err((key, format!("is not one of {}", KEYS.join(", ")))));
+            return Err(DeltaError::new_err((
+                key,
+                format!("is not one of {}", KEYS.join(", ")),
+            )));
         }
     }
     let mut delta = Delta::default();
@@ -75,7 +85,10 @@ pub(crate) fn read(dict: &Bound<'_, PyDict>) -> PyResult<Delta> {
     })?;
     each(dict, "rules", |item: RuleItem| {
         let targets = item.targets.into_iter();
-        let targets = targets.map(|target| TargetSpec { digits: target.digits, keep_after: target.keep_after });
+        let targets = targets.map(|target| TargetSpec {
+            digits: target.digits,
+            keep_after: target.keep_after,
+        });
         let spec = RuleSpec {
             slot: item.slot,
             rule_id: item.rule_id,
@@ -89,27 +102,52 @@ pub(crate) fn read(dict: &Bound<'_, PyDict>) -> PyResult<Delta> {
         delta.rules_removed.push(RuleSlot(slot));
         Ok(())
     })?;
-    each(dict, "exact", |(digits, line, rule, flags): (String, u32, i64, u32)| {
-        delta.push_exact(&digits, line, rule, flags).map_err(delta_error)
+    each(
+        dict,
+        "exact",
+        |(digits, line, rule, flags): (String, u32, i64, u32)| {
+            delta
+                .push_exact(&digits, line, rule, flags)
+                .map_err(delta_error)
+        },
+    )?;
+    each(dict, "exact_removed", |digits: String| {
+        delta.push_exact_removed(&digits).map_err(delta_error)
     })?;
-    each(dict, "exact_removed", |digits: String| delta.push_exact_removed(&digits).map_err(delta_error))?;
-    each(dict, "prefixes", |(digits, min, max, line, rule, flags): (String, u32, u32, u32, i64, u32)| {
-        delta.push_prefix(&digits, min, max, line, rule, flags).map_err(delta_error)
+    each(
+        dict,
+        "prefixes",
+        |(digits, min, max, line, rule, flags): (String, u32, u32, u32, i64, u32)| {
+            delta
+                .push_prefix(&digits, min, max, line, rule, flags)
+                .map_err(delta_error)
+        },
+    )?;
+    each(dict, "prefixes_removed", |digits: String| {
+        delta.push_prefix_removed(&digits).map_err(delta_error)
     })?;
-    each(dict, "prefixes_removed", |digits: String| delta.push_prefix_removed(&digits).map_err(delta_error))?;
     Ok(delta)
 }
 
-fn each<T>(dict: &Bound<'_, PyDict>, key: &str, mut push: impl FnMut(T) -> PyResult<()>) -> PyResult<()>
+fn each<T>(
+    dict: &Bound<'_, PyDict>,
+    key: &str,
+    mut push: impl FnMut(T) -> PyResult<()>,
+) -> PyResult<()>
 where
     T: for<'a, 'py> FromPyObject<'a, 'py, Error: Into<PyErr>>,
 {
-    let Some(items) = dict.get_item(key)? else { return Ok(()) };
+    let Some(items) = dict.get_item(key)? else {
+        return Ok(());
+    };
     let items = items.cast_into::<PyList>()?;
     for (position, item) in items.iter().enumerate() {
         let value = item.extract::<T>().map_err(|error| {
             let error: PyErr = error.into();
-            DeltaError::new_err((format!("{key}[{position}]"), error.value(dict.py()).to_string()))
+            DeltaError::new_err((
+                format!("{key}[{position}]"),
+                error.value(dict.py()).to_string(),
+            ))
         })?;
         push(value)?;
     }

@@ -6,7 +6,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::errors::{delta_error, settings_error};
-use crate::rows::{BindingTuple, VerdictItem, binding_row, binding_tuple, call_record, line_state, verdict_dict};
+use crate::rows::{
+    BindingTuple, VerdictItem, binding_row, binding_tuple, call_record, line_state, verdict_dict,
+};
 use crate::settings::SettingsItem;
 use crate::table::{RouteTable, counts};
 use crate::{delta, events, explain};
@@ -23,7 +25,9 @@ type Histograms = HashMap<&'static str, (Vec<f64>, Vec<u64>, f64)>;
 impl Engine {
     #[new]
     fn new(settings: SettingsItem) -> PyResult<Self> {
-        dataplane::Engine::new(settings.read()?).map(|engine| Self { engine }).map_err(settings_error)
+        dataplane::Engine::new(settings.read()?)
+            .map(|engine| Self { engine })
+            .map_err(settings_error)
     }
 
     fn start(&self) {
@@ -31,12 +35,17 @@ impl Engine {
     }
 
     fn addresses(&self) -> Vec<String> {
-        self.engine.addresses().iter().map(ToString::to_string).collect()
+        self.engine
+            .addresses()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     fn reconfigure(&self, py: Python<'_>, settings: SettingsItem) -> PyResult<()> {
         let settings = settings.read()?;
-        py.detach(|| self.engine.reconfigure(settings)).map_err(settings_error)
+        py.detach(|| self.engine.reconfigure(settings))
+            .map_err(settings_error)
     }
 
     fn replace(&self, py: Python<'_>, table: &RouteTable) {
@@ -54,14 +63,20 @@ impl Engine {
     }
 
     fn restore_bindings(&self, py: Python<'_>, rows: Vec<BindingTuple>) -> PyResult<usize> {
-        let rows = rows.into_iter().map(binding_row).collect::<PyResult<Vec<_>>>()?;
+        let rows = rows
+            .into_iter()
+            .map(binding_row)
+            .collect::<PyResult<Vec<_>>>()?;
         let count = rows.len();
         py.detach(|| self.engine.restore_bindings(rows));
         Ok(count)
     }
 
     fn restore_verdicts(&self, py: Python<'_>, rows: Vec<VerdictItem>) -> PyResult<usize> {
-        let rows = rows.into_iter().map(VerdictItem::read).collect::<PyResult<Vec<_>>>()?;
+        let rows = rows
+            .into_iter()
+            .map(VerdictItem::read)
+            .collect::<PyResult<Vec<_>>>()?;
         let count = rows.len();
         py.detach(|| self.engine.restore_verdicts(rows));
         Ok(count)
@@ -89,7 +104,12 @@ impl Engine {
         rows.into_iter().map(binding_tuple).collect()
     }
 
-    fn verdicts<'py>(&self, py: Python<'py>, offset: usize, limit: usize) -> PyResult<Bound<'py, PyList>> {
+    fn verdicts<'py>(
+        &self,
+        py: Python<'py>,
+        offset: usize,
+        limit: usize,
+    ) -> PyResult<Bound<'py, PyList>> {
         let rows = py.detach(|| self.engine.verdicts(offset, limit));
         let list = PyList::empty(py);
         for row in &rows {
@@ -98,7 +118,12 @@ impl Engine {
         Ok(list)
     }
 
-    fn line_states<'py>(&self, py: Python<'py>, offset: usize, limit: usize) -> PyResult<Bound<'py, PyList>> {
+    fn line_states<'py>(
+        &self,
+        py: Python<'py>,
+        offset: usize,
+        limit: usize,
+    ) -> PyResult<Bound<'py, PyList>> {
         let states = py.detach(|| self.engine.line_states(offset, limit));
         let table = self.engine.table();
         let list = PyList::empty(py);
@@ -108,8 +133,16 @@ impl Engine {
         Ok(list)
     }
 
-    fn explain<'py>(&self, py: Python<'py>, number: &str, interconnect: &str) -> PyResult<Bound<'py, PyDict>> {
-        let explanation = self.engine.explain(number, interconnect).map_err(settings_error)?;
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        number: &str,
+        interconnect: &str,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let explanation = self
+            .engine
+            .explain(number, interconnect)
+            .map_err(settings_error)?;
         explain::explanation(py, explanation)
     }
 
@@ -131,7 +164,11 @@ impl Engine {
     }
 
     fn worker_counters(&self) -> Vec<HashMap<&'static str, u64>> {
-        self.engine.worker_counters().into_iter().map(|worker| worker.into_iter().collect()).collect()
+        self.engine
+            .worker_counters()
+            .into_iter()
+            .map(|worker| worker.into_iter().collect())
+            .collect()
     }
 
     fn drain(&self) {

@@ -17,6 +17,10 @@ pub(crate) fn delta_error(error: route_core::DeltaError) -> PyErr {
 }
 
 /// A value that cannot be what the setting asks for.
-pub(crate) fn bad_setting(place: impl Into<String>, what: impl Into<String>, remedy: &str) -> PyErr {
+pub(crate) fn bad_setting(
+    place: impl Into<String>,
+    what: impl Into<String>,
+    remedy: &str,
+) -> PyErr {
     SettingsError::new_err((place.into(), what.into(), remedy.to_owned()))
 }

@@ -6,7 +6,7 @@ use pyo3::types::PyDict;
 
 use crate::rows::{binding_tuple, verdict_dict};
 
-pub(crate) fn event<'py>(py: Python<'py>, event: Event) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn event(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("seq", event.seq)?;
     dict.set_item("at_unix_ms", event.at_unix_ms)?;

@@ -3,7 +3,10 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-pub(crate) fn explanation<'py>(py: Python<'py>, from: dataplane::Explanation) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn explanation(
+    py: Python<'_>,
+    from: dataplane::Explanation,
+) -> PyResult<Bound<'_, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("number", from.number)?;
     dict.set_item("decision", from.decision)?;

@@ -28,11 +28,23 @@ pub(crate) fn binding_tuple(row: BindingRow) -> BindingTuple {
 
 pub(crate) fn binding_row(tuple: BindingTuple) -> PyResult<BindingRow> {
     let (line, contact, received, expires_unix_ms, call_id, cseq, q, user_agent, user) = tuple;
-    let received: SocketAddr = received
-        .parse()
-        .map_err(|_| EngineError::new_err(format!("binding of line {line}: {received:?} is no address")))?;
+    let received: SocketAddr = received.parse().map_err(|_| {
+        EngineError::new_err(format!(
+            "binding of line {line}: {received:?} is no address"
+        ))
+    })?;
     let line = LineSlot(line);
-    Ok(BindingRow { line, contact, received, expires_unix_ms, call_id, cseq, q, user_agent, user })
+    Ok(BindingRow {
+        line,
+        contact,
+        received,
+        expires_unix_ms,
+        call_id,
+        cseq,
+        q,
+        user_agent,
+        user,
+    })
 }
 
 #[derive(FromPyObject)]
@@ -48,7 +60,10 @@ pub(crate) struct VerdictItem {
 impl VerdictItem {
     pub(crate) fn read(self) -> PyResult<VerdictRow> {
         let health = self.health.parse().map_err(|()| {
-            EngineError::new_err(format!("verdict of line {}: {:?} is no health", self.line, self.health))
+            EngineError::new_err(format!(
+                "verdict of line {}: {:?} is no health",
+                self.line, self.health
+            ))
         })?;
         Ok(VerdictRow {
             line: LineSlot(self.line),
@@ -80,7 +95,11 @@ pub(crate) fn line_state<'py>(
     let wish = line.map(|line| line.wish).unwrap_or_default();
     let effective = route_core::effective(wish, state.verdict.health);
     dict.set_item("line", state.line.0)?;
-    dict.set_item("line_id", line.map(|line| line.line_id.to_string()).unwrap_or_default())?;
+    dict.set_item(
+        "line_id",
+        line.map(|line| line.line_id.to_string())
+            .unwrap_or_default(),
+    )?;
     dict.set_item("wish", wish.name())?;
     dict.set_item("health", state.verdict.health.name())?;
     dict.set_item("effective", effective.name())?;
@@ -104,7 +123,11 @@ pub(crate) fn line_state<'py>(
 }
 
 /// A call's record; the number keeps all but its last three digits.
-pub(crate) fn call_record<'py>(py: Python<'py>, call_id: &str, row: &CallRow) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn call_record<'py>(
+    py: Python<'py>,
+    call_id: &str,
+    row: &CallRow,
+) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("call_id", call_id)?;
     dict.set_item("at_unix_ms", row.at_unix_ms)?;

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use dataplane::{
-    CallTimers, CorePeer, FaultCodes, HistoryInfo, Interconnect, LineProfile, NumberFormat, ProbeSettings,
-    RegistrarSettings, Settings, UriScheme,
+    CallTimers, CorePeer, FaultCodes, HistoryInfo, Interconnect, LineProfile, NumberFormat,
+    ProbeSettings, RegistrarSettings, Settings, UriScheme,
 };
 use pyo3::prelude::*;
 use route_core::{Digits, NumberPlan, Profile};
@@ -92,7 +92,11 @@ pub(crate) struct SettingsItem {
 
 impl SettingsItem {
     pub(crate) fn read(self) -> PyResult<Settings> {
-        let listen = self.listen.iter().enumerate().map(|(i, text)| address(text, &format!("listen[{i}]")));
+        let listen = self
+            .listen
+            .iter()
+            .enumerate()
+            .map(|(i, text)| address(text, &format!("listen[{i}]")));
         let peers = self.core_peers.into_iter().enumerate();
         let interconnects = self.interconnects.into_iter().enumerate();
         let profiles = self.profiles.into_iter().enumerate();
@@ -106,11 +110,15 @@ impl SettingsItem {
             workers: self.workers,
             domains: self.domains,
             server_header: header_value(self.server_header, "server_header")?,
-            core_peers: peers.map(|(i, item)| item.read(&format!("core_peers[{i}]"))).collect::<PyResult<_>>()?,
+            core_peers: peers
+                .map(|(i, item)| item.read(&format!("core_peers[{i}]")))
+                .collect::<PyResult<_>>()?,
             interconnects: interconnects
                 .map(|(i, item)| item.read(&format!("interconnects[{i}]")))
                 .collect::<PyResult<_>>()?,
-            profiles: profiles.map(|(i, item)| item.read(&format!("profiles[{i}]"))).collect::<PyResult<_>>()?,
+            profiles: profiles
+                .map(|(i, item)| item.read(&format!("profiles[{i}]")))
+                .collect::<PyResult<_>>()?,
             registrar: RegistrarSettings {
                 realm: header_value(registrar.realm, "registrar.realm")?,
                 open: registrar.open,
@@ -119,8 +127,10 @@ impl SettingsItem {
                 max_expires_s: registrar.max_expires_s,
                 max_contacts: registrar.max_contacts,
                 nonce_life_s: registrar.nonce_life_s,
-                store_wait_s: seconds(registrar.store_wait_s, "registrar.store_wait_s")?.as_secs_f64(),
-                restart_grace_s: seconds(registrar.restart_grace_s, "registrar.restart_grace_s")?.as_secs_f64(),
+                store_wait_s: seconds(registrar.store_wait_s, "registrar.store_wait_s")?
+                    .as_secs_f64(),
+                restart_grace_s: seconds(registrar.restart_grace_s, "registrar.restart_grace_s")?
+                    .as_secs_f64(),
             },
             event_queue: self.event_queue,
             call_records: self.call_records,
@@ -133,7 +143,8 @@ impl ProfileItem {
     fn read(self, place: &str) -> PyResult<LineProfile> {
         let time = |value: f64, name: &str| seconds(value, &format!("{place}.{name}"));
         let micros = |value: f64, name: &str| {
-            time(value, name).map(|duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+            time(value, name)
+                .map(|duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
         };
         let profile = Profile {
             interval: time(self.interval_s, "interval_s")?,
@@ -156,7 +167,12 @@ impl ProfileItem {
             from_uri: header_value(self.from_uri, &format!("{place}.from_uri"))?,
             alive_codes: self.alive_codes,
         };
-        Ok(LineProfile { name: self.name, verdict: profile, calls: timers, probe })
+        Ok(LineProfile {
+            name: self.name,
+            verdict: profile,
+            calls: timers,
+            probe,
+        })
     }
 }
 
@@ -167,17 +183,29 @@ impl InterconnectItem {
                 return Ok(Digits::EMPTY);
             }
             Digits::parse(text.as_bytes()).map_err(|_| {
-                bad_setting(format!("{place}.{name}"), format!("{text:?} is not digits"), "use digits only, e.g. 49")
+                bad_setting(
+                    format!("{place}.{name}"),
+                    format!("{text:?} is not digits"),
+                    "use digits only, e.g. 49",
+                )
             })
         };
         let plan = NumberPlan {
             country_code: digits(&self.country_code, "country_code")?,
             national_prefix: digits(&self.national_prefix, "national_prefix")?,
             international_prefix: digits(&self.international_prefix, "international_prefix")?,
-            porting_prefixes: self.porting_prefixes.into_iter().map(String::into_bytes).collect(),
+            porting_prefixes: self
+                .porting_prefixes
+                .into_iter()
+                .map(String::into_bytes)
+                .collect(),
         };
         let choice = |name: &str, value: &str, of: &str| {
-            bad_setting(format!("{place}.{name}"), format!("{value:?} is not known"), &format!("use one of: {of}"))
+            bad_setting(
+                format!("{place}.{name}"),
+                format!("{value:?} is not known"),
+                &format!("use one of: {of}"),
+            )
         };
         let number_format = match self.number_format.as_str() {
             "+e164" => NumberFormat::PlusE164,
@@ -198,7 +226,11 @@ impl InterconnectItem {
         };
         if !(400..700).contains(&self.unknown_number_status) {
             let what = format!("{} is not a status of failure", self.unknown_number_status);
-            return Err(bad_setting(format!("{place}.unknown_number_status"), what, "use 400 to 699, e.g. 404"));
+            return Err(bad_setting(
+                format!("{place}.unknown_number_status"),
+                what,
+                "use 400 to 699, e.g. 404",
+            ));
         }
         Ok(Interconnect {
             domain: header_value(self.domain, &format!("{place}.domain"))?,
@@ -233,25 +265,47 @@ impl CorePeerItem {
         if prefix_length > if network.is_ipv4() { 32 } else { 128 } {
             return Err(bad());
         }
-        Ok(CorePeer { name: self.name, network, prefix_length, port: self.port, interconnect: self.interconnect })
+        Ok(CorePeer {
+            name: self.name,
+            network,
+            prefix_length,
+            port: self.port,
+            interconnect: self.interconnect,
+        })
     }
 }
 
 fn address(text: &str, place: &str) -> PyResult<SocketAddr> {
     text.parse().map_err(|_| {
-        bad_setting(place, format!("{text:?} is no address with a port"), "write e.g. 192.0.2.10:5060 or [2001:db8::1]:5060")
+        bad_setting(
+            place,
+            format!("{text:?} is no address with a port"),
+            "write e.g. 192.0.2.10:5060 or [2001:db8::1]:5060",
+        )
     })
 }
 
 fn seconds(value: f64, place: &str) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(value)
-        .map_err(|_| bad_setting(place, format!("{value} is no time in seconds"), "use a number of 0 or more"))
+    Duration::try_from_secs_f64(value).map_err(|_| {
+        bad_setting(
+            place,
+            format!("{value} is no time in seconds"),
+            "use a number of 0 or more",
+        )
+    })
 }
 
 /// What goes into a header field verbatim must not end it.
 fn header_value(text: String, place: &str) -> PyResult<String> {
-    if text.chars().any(|c| c.is_control() || c == '"' || c == '<' || c == '>') {
-        return Err(bad_setting(place, "has a character that a header field cannot carry", "use plain text"));
+    if text
+        .chars()
+        .any(|c| c.is_control() || c == '"' || c == '<' || c == '>')
+    {
+        return Err(bad_setting(
+            place,
+            "has a character that a header field cannot carry",
+            "use plain text",
+        ));
     }
     Ok(text)
 }

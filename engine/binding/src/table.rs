@@ -19,7 +19,10 @@ pub(crate) struct RouteTable {
 impl RouteTable {
     /// The table as it stands; a clone costs a few counters.
     pub(crate) fn snapshot(&self) -> route_core::RouteTable {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.table
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -27,12 +30,20 @@ impl RouteTable {
 impl RouteTable {
     #[new]
     fn new() -> Self {
-        Self { table: Mutex::new(route_core::RouteTable::new(dataplane::random_u64())) }
+        Self {
+            table: Mutex::new(route_core::RouteTable::new(dataplane::random_u64())),
+        }
     }
 
     fn apply(&self, py: Python<'_>, delta: &Bound<'_, PyDict>) -> PyResult<()> {
         let delta = delta::read(delta)?;
-        py.detach(|| self.table.lock().unwrap_or_else(PoisonError::into_inner).load(delta)).map_err(delta_error)
+        py.detach(|| {
+            self.table
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .load(delta)
+        })
+        .map_err(delta_error)
     }
 
     fn counts(&self) -> HashMap<&'static str, usize> {
@@ -46,14 +57,20 @@ impl RouteTable {
         interconnect: InterconnectItem,
         health: &str,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let health: Health = health.parse().map_err(|()| EngineError::new_err(format!("{health:?} is no health")))?;
+        let health: Health = health
+            .parse()
+            .map_err(|()| EngineError::new_err(format!("{health:?} is no health")))?;
         let cause = match health {
             Health::Up => Cause::OptionsAnswered,
             Health::Unknown => Cause::Start,
             Health::Suspect | Health::Down => Cause::OptionsTimeout,
         };
         let interconnect = interconnect.read("interconnect")?;
-        let view = LineView { health, cause, ..LineView::UNKNOWN };
+        let view = LineView {
+            health,
+            cause,
+            ..LineView::UNKNOWN
+        };
         let explanation = dataplane::simulate(number, &interconnect, &self.snapshot(), view);
         explain::explanation(py, explanation)
     }

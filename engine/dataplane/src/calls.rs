@@ -122,7 +122,10 @@ impl CallLog {
     pub(crate) fn open(&mut self, opening: Opening) -> RecordId {
         let id = self.next_running;
         self.next_running += 1;
-        let record = Record { opening, steps: Vec::new() };
+        let record = Record {
+            opening,
+            steps: Vec::new(),
+        };
         let index = (id % self.capacity as u64) as usize;
         if index < self.running.len() {
             self.running[index] = record;
@@ -139,7 +142,9 @@ impl CallLog {
         let index = (id.0 % self.capacity as u64) as usize;
         if let Some(record) = self.running.get_mut(index) {
             if record.steps.len() < MAX_STEPS {
-                let elapsed = now.as_micros().saturating_sub(record.opening.at.as_micros());
+                let elapsed = now
+                    .as_micros()
+                    .saturating_sub(record.opening.at.as_micros());
                 record.steps.push(((elapsed / 1000) as u32, step));
             }
         }
@@ -147,14 +152,32 @@ impl CallLog {
 
     /// All records of a Call-ID, oldest first.
     pub(crate) fn find(&self, call_hash: u64) -> Vec<Found> {
-        let answered = self.answered.iter().filter(|o| o.call_hash == call_hash).map(|opening| {
-            let steps = vec![(0, Step::Answer(opening.status).describe())];
-            Found { opening: *opening, steps }
-        });
-        let running = self.running.iter().filter(|r| r.opening.call_hash == call_hash).map(|r| {
-            let steps = r.steps.iter().map(|(ms, step)| (*ms, step.describe())).collect();
-            Found { opening: r.opening, steps }
-        });
+        let answered = self
+            .answered
+            .iter()
+            .filter(|o| o.call_hash == call_hash)
+            .map(|opening| {
+                let steps = vec![(0, Step::Answer(opening.status).describe())];
+                Found {
+                    opening: *opening,
+                    steps,
+                }
+            });
+        let running = self
+            .running
+            .iter()
+            .filter(|r| r.opening.call_hash == call_hash)
+            .map(|r| {
+                let steps = r
+                    .steps
+                    .iter()
+                    .map(|(ms, step)| (*ms, step.describe()))
+                    .collect();
+                Found {
+                    opening: r.opening,
+                    steps,
+                }
+            });
         let mut found: Vec<Found> = answered.chain(running).collect();
         found.sort_by_key(|f| f.opening.at);
         found
@@ -199,6 +222,9 @@ mod tests {
         let mut log = CallLog::new(4);
         let id = log.open(opening(7, 1_000));
         log.step(id, Timestamp::from_micros(1_250_900), Step::Response(180));
-        assert_eq!(vec![(250, "← 180 from the line".to_owned())], log.find(7)[0].steps);
+        assert_eq!(
+            vec![(250, "← 180 from the line".to_owned())],
+            log.find(7)[0].steps
+        );
     }
 }

@@ -8,7 +8,10 @@ pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     pub(crate) fn add(&self, count: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(count),
+            Ordering::Relaxed,
+        );
     }
 
     pub(crate) fn increment(&self) {
@@ -142,7 +145,10 @@ pub(crate) const BOUNDS_US: [u64; 14] = [
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { buckets: std::array::from_fn(|_| Counter::default()), sum_us: Counter::default() }
+        Self {
+            buckets: std::array::from_fn(|_| Counter::default()),
+            sum_us: Counter::default(),
+        }
     }
 }
 
@@ -155,6 +161,9 @@ impl Histogram {
 
     /// Counts per bucket with the overflow last, and the sum in microseconds.
     pub(crate) fn read(&self) -> ([u64; BOUNDS_US.len() + 1], u64) {
-        (std::array::from_fn(|i| self.buckets[i].value()), self.sum_us.value())
+        (
+            std::array::from_fn(|i| self.buckets[i].value()),
+            self.sum_us.value(),
+        )
     }
 }

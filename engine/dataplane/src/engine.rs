@@ -51,7 +51,11 @@ impl Engine {
         let workers = settings.workers;
         let io = |what: &'static str| {
             move |e: std::io::Error| {
-                SettingsError::new(what, e.to_string(), "raise the limit of open files of this process")
+                SettingsError::new(
+                    what,
+                    e.to_string(),
+                    "raise the limit of open files of this process",
+                )
             }
         };
         let mut desks = Vec::with_capacity(workers);
@@ -128,11 +132,18 @@ impl Engine {
         let running = self.shared.policy.load();
         let fixed = [
             ("listen", policy.settings.listen != running.settings.listen),
-            ("workers", policy.settings.workers != running.settings.workers),
+            (
+                "workers",
+                policy.settings.workers != running.settings.workers,
+            ),
             ("secret", policy.settings.secret != running.settings.secret),
         ];
         if let Some((place, _)) = fixed.iter().find(|(_, changed)| *changed) {
-            return Err(SettingsError::new(*place, "cannot change while running", "restart the service to change it"));
+            return Err(SettingsError::new(
+                *place,
+                "cannot change while running",
+                "restart the service to change it",
+            ));
         }
         self.shared.policy.store(policy);
         self.tell_all(|| Letter::LinesChanged(None));
@@ -149,7 +160,11 @@ impl Engine {
     /// Apply `delta` to the current table; the next packet sees it.
     pub fn apply(&self, delta: Delta) -> Result<(), DeltaError> {
         let _one = lock(&self.changes);
-        let touched = delta.lines.iter().map(|line| line.slot).chain(delta.lines_removed.iter().copied());
+        let touched = delta
+            .lines
+            .iter()
+            .map(|line| line.slot)
+            .chain(delta.lines_removed.iter().copied());
         let lines: Vec<LineSlot> = touched.collect();
         let next = self.shared.table.load().apply(delta)?;
         self.shared.table.store(Arc::new(next));
@@ -184,14 +199,22 @@ impl Engine {
 
     /// Bindings from the store. The workers take them before the first packet if called before `start`.
     pub fn restore_bindings(&self, rows: Vec<BindingRow>) {
-        for (share, desk) in self.by_owner(rows, |row| row.line).into_iter().zip(&self.shared.workers) {
+        for (share, desk) in self
+            .by_owner(rows, |row| row.line)
+            .into_iter()
+            .zip(&self.shared.workers)
+        {
             desk.mailbox.post(Letter::Bindings(share));
         }
     }
 
     /// Verdicts from the store.
     pub fn restore_verdicts(&self, rows: Vec<VerdictRow>) {
-        for (share, desk) in self.by_owner(rows, |row| row.line).into_iter().zip(&self.shared.workers) {
+        for (share, desk) in self
+            .by_owner(rows, |row| row.line)
+            .into_iter()
+            .zip(&self.shared.workers)
+        {
             desk.mailbox.post(Letter::Verdicts(share));
         }
     }
@@ -215,13 +238,29 @@ impl Engine {
     }
 
     fn lines(&self, offset: usize, limit: usize) -> Vec<LineSlot> {
-        self.shared.table.load().lines().skip(offset).take(limit).map(|line| line.slot).collect()
+        self.shared
+            .table
+            .load()
+            .lines()
+            .skip(offset)
+            .take(limit)
+            .map(|line| line.slot)
+            .collect()
     }
 
-    fn ask<T>(&self, lines: Vec<LineSlot>, question: impl Fn(Vec<LineSlot>, SyncSender<Vec<T>>) -> Question) -> Vec<T> {
+    fn ask<T>(
+        &self,
+        lines: Vec<LineSlot>,
+        question: impl Fn(Vec<LineSlot>, SyncSender<Vec<T>>) -> Question,
+    ) -> Vec<T> {
         let (answer, answers) = sync_channel(self.workers);
-        for (share, desk) in self.by_owner(lines, |line| *line).into_iter().zip(&self.shared.workers) {
-            desk.mailbox.post(Letter::Question(question(share, answer.clone())));
+        for (share, desk) in self
+            .by_owner(lines, |line| *line)
+            .into_iter()
+            .zip(&self.shared.workers)
+        {
+            desk.mailbox
+                .post(Letter::Question(question(share, answer.clone())));
         }
         drop(answer);
         let mut all = Vec::new();
@@ -233,30 +272,44 @@ impl Engine {
 
     /// States of the lines `offset…offset + limit` of the table.
     pub fn line_states(&self, offset: usize, limit: usize) -> Vec<LineState> {
-        let mut states = self.ask(self.lines(offset, limit), |lines, answer| Question::States { lines, answer });
+        let mut states = self.ask(self.lines(offset, limit), |lines, answer| {
+            Question::States { lines, answer }
+        });
         states.sort_by_key(|state| state.line);
         states
     }
 
     /// Bindings of the lines `offset…offset + limit` of the table.
     pub fn bindings(&self, offset: usize, limit: usize) -> Vec<BindingRow> {
-        self.ask(self.lines(offset, limit), |lines, answer| Question::Bindings { lines, answer })
+        self.ask(self.lines(offset, limit), |lines, answer| {
+            Question::Bindings { lines, answer }
+        })
     }
 
     /// Verdicts of the lines `offset…offset + limit` of the table.
     pub fn verdicts(&self, offset: usize, limit: usize) -> Vec<VerdictRow> {
-        self.line_states(offset, limit).into_iter().map(|state| state.verdict).collect()
+        self.line_states(offset, limit)
+            .into_iter()
+            .map(|state| state.verdict)
+            .collect()
     }
 
     /// What happened to the recent calls with this Call-ID.
     pub fn calls(&self, call_id: &[u8]) -> Vec<CallRow> {
         let call_hash = self.shared.call_hash(call_id);
-        let found = self.ask(Vec::new(), |_, answer| Question::Calls { call_hash, answer });
+        let found = self.ask(Vec::new(), |_, answer| Question::Calls {
+            call_hash,
+            answer,
+        });
         let mut rows: Vec<CallRow> = found
             .into_iter()
             .map(|found| CallRow {
                 at_unix_ms: self.shared.clock.unix_ms(found.opening.at),
-                number: found.opening.number.map(|number| number.to_string()).unwrap_or_default(),
+                number: found
+                    .opening
+                    .number
+                    .map(|number| number.to_string())
+                    .unwrap_or_default(),
                 line: found.opening.line,
                 rule: found.opening.rule,
                 decision: found.decision(),
@@ -271,7 +324,12 @@ impl Engine {
     pub fn explain(&self, number: &str, interconnect: &str) -> Result<Explanation, SettingsError> {
         let policy = self.shared.policy.load();
         let interconnect = policy.interconnect(interconnect).ok_or_else(|| {
-            let names: Vec<&str> = policy.settings.interconnects.iter().map(|x| x.name.as_str()).collect();
+            let names: Vec<&str> = policy
+                .settings
+                .interconnects
+                .iter()
+                .map(|x| x.name.as_str())
+                .collect();
             SettingsError::new(
                 "interconnect",
                 format!("there is no interconnect {interconnect:?}"),
@@ -281,12 +339,25 @@ impl Engine {
         let table = self.shared.table.load();
         let view_of = |line: LineSlot| {
             let wish = table.line(line).map(|line| line.wish).unwrap_or_default();
-            let unknown = LineView { wish, bound: false, ..LineView::UNKNOWN };
-            self.shared.slots.read(line).map_or(unknown, |slot| slot.view(wish))
+            let unknown = LineView {
+                wish,
+                bound: false,
+                ..LineView::UNKNOWN
+            };
+            self.shared
+                .slots
+                .read(line)
+                .map_or(unknown, |slot| slot.view(wish))
         };
         let hops = |line: LineSlot| {
-            let targets = self.shared.slots.read(line).and_then(crate::slots::Slot::targets);
-            targets.map_or_else(Vec::new, |targets| targets.iter().map(|target| target.address).collect())
+            let targets = self
+                .shared
+                .slots
+                .read(line)
+                .and_then(crate::slots::Slot::targets);
+            targets.map_or_else(Vec::new, |targets| {
+                targets.iter().map(|target| target.address).collect()
+            })
         };
         Ok(explain(number, interconnect, &table, view_of, hops))
     }
@@ -303,13 +374,21 @@ impl Engine {
             }
         }
         let (queued, dropped, waiting) = self.shared.events.figures();
-        sums.extend([("events_queued", queued), ("events_dropped", dropped), ("events_waiting", waiting)]);
+        sums.extend([
+            ("events_queued", queued),
+            ("events_dropped", dropped),
+            ("events_waiting", waiting),
+        ]);
         sums
     }
 
     /// Per worker.
     pub fn worker_counters(&self) -> Vec<Named<u64>> {
-        self.shared.workers.iter().map(|desk| desk.counters.read()).collect()
+        self.shared
+            .workers
+            .iter()
+            .map(|desk| desk.counters.read())
+            .collect()
     }
 
     /// The round trips of probes: upper bounds in seconds, counts with the overflow last, sum in seconds.
@@ -318,12 +397,19 @@ impl Engine {
         let mut sum_us = 0;
         for desk in &self.shared.workers {
             let (own, own_sum) = desk.probe_round_trip.read();
-            counts.iter_mut().zip(own).for_each(|(count, own)| *count += own);
+            counts
+                .iter_mut()
+                .zip(own)
+                .for_each(|(count, own)| *count += own);
             sum_us += own_sum;
         }
         #[allow(clippy::cast_precision_loss, reason = "a metric")]
         let seconds = |us: u64| us as f64 / 1e6;
-        (BOUNDS_US.iter().map(|bound| seconds(*bound)).collect(), counts, seconds(sum_us))
+        (
+            BOUNDS_US.iter().map(|bound| seconds(*bound)).collect(),
+            counts,
+            seconds(sum_us),
+        )
     }
 
     /// Refuse what is new with 503, finish what runs.
@@ -333,7 +419,12 @@ impl Engine {
 
     /// Whether no transaction is left.
     pub fn drained(&self) -> bool {
-        let transactions: u64 = self.shared.workers.iter().map(|desk| desk.counters.transactions.value()).sum();
+        let transactions: u64 = self
+            .shared
+            .workers
+            .iter()
+            .map(|desk| desk.counters.transactions.value())
+            .sum();
         self.shared.draining.load(Ordering::Relaxed) && transactions == 0
     }
 
@@ -359,7 +450,12 @@ impl Drop for Engine {
 }
 
 /// What a call would get from `table` if its line were as `view` says, without an engine.
-pub fn simulate(number: &str, interconnect: &Interconnect, table: &RouteTable, view: LineView) -> Explanation {
+pub fn simulate(
+    number: &str,
+    interconnect: &Interconnect,
+    table: &RouteTable,
+    view: LineView,
+) -> Explanation {
     explain(number, interconnect, table, |_| view, |_| Vec::new())
 }
 

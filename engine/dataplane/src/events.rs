@@ -9,7 +9,6 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-
 use crate::net::Waker;
 use crate::rows::{BindingRow, VerdictRow};
 use route_core::Health;
@@ -90,7 +89,12 @@ struct Inner {
 
 impl EventQueue {
     pub(crate) fn new(limit: usize) -> io::Result<Self> {
-        let inner = Inner { events: VecDeque::new(), limit: limit.max(1), next_seq: 1, lost: 0 };
+        let inner = Inner {
+            events: VecDeque::new(),
+            limit: limit.max(1),
+            next_seq: 1,
+            lost: 0,
+        };
         Ok(Self {
             inner: Mutex::new(inner),
             waker: Waker::new()?,
@@ -110,7 +114,11 @@ impl EventQueue {
             }
             let seq = inner.next_seq;
             inner.next_seq += 1;
-            inner.events.push_back(Event { seq, at_unix_ms, body });
+            inner.events.push_back(Event {
+                seq,
+                at_unix_ms,
+                body,
+            });
             seq
         };
         self.queued.fetch_add(1, Ordering::Relaxed);
@@ -124,9 +132,19 @@ impl EventQueue {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let mut taken = Vec::with_capacity(limit.min(inner.events.len()) + 1);
         if inner.lost > 0 {
-            let seq = inner.events.front().map_or(inner.next_seq, |event| event.seq) - 1;
-            let body = EventBody::Lost { count: std::mem::take(&mut inner.lost) };
-            taken.push(Event { seq, at_unix_ms: now_unix_ms, body });
+            let seq = inner
+                .events
+                .front()
+                .map_or(inner.next_seq, |event| event.seq)
+                - 1;
+            let body = EventBody::Lost {
+                count: std::mem::take(&mut inner.lost),
+            };
+            taken.push(Event {
+                seq,
+                at_unix_ms: now_unix_ms,
+                body,
+            });
         }
         let count = limit.min(inner.events.len());
         taken.extend(inner.events.drain(..count));
@@ -143,7 +161,12 @@ impl EventQueue {
 
     /// (queued since start, dropped since start, waiting now)
     pub(crate) fn figures(&self) -> (u64, u64, u64) {
-        let waiting = self.inner.lock().unwrap_or_else(PoisonError::into_inner).events.len();
+        let waiting = self
+            .inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .events
+            .len();
         (
             self.queued.load(Ordering::Relaxed),
             self.dropped.load(Ordering::Relaxed),

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use route_core::{
-    Decision, InterconnectFlags, LineSlot, LineView, NumberFault, Recording, RouteTable, RuleSlot, Step, Trace as _,
-    decide,
+    Decision, InterconnectFlags, LineSlot, LineView, NumberFault, Recording, RouteTable, RuleSlot,
+    Step, Trace as _, decide,
 };
 
 use crate::redirect::Diversion;
@@ -55,7 +55,9 @@ pub(crate) fn explain(
     let called = match interconnect.plan.canonical(number.trim().as_bytes()) {
         Ok(called) => called,
         Err(fault) => {
-            trace.step(Step::Number, || format!("{number:?} is no number that can be called: {fault}"));
+            trace.step(Step::Number, || {
+                format!("{number:?} is no number that can be called: {fault}")
+            });
             if fault == NumberFault::Local {
                 explanation.status = 484;
             }
@@ -64,14 +66,21 @@ pub(crate) fn explain(
         }
     };
     explanation.number = Some(called.to_string());
-    let flags = InterconnectFlags { redirect_only: interconnect.redirect_only };
+    let flags = InterconnectFlags {
+        redirect_only: interconnect.redirect_only,
+    };
     let decision = decide(called, table, view_of, flags, &mut trace);
     match decision {
         Decision::NotFound { .. } => {
             explanation.decision = "not_found";
             explanation.line = table.find(called).map(|found| found.entry.line);
         }
-        Decision::Proxy { line, rescue, by_redirect, .. } => {
+        Decision::Proxy {
+            line,
+            rescue,
+            by_redirect,
+            ..
+        } => {
             explanation.decision = if by_redirect { "redirect" } else { "proxy" };
             explanation.status = if by_redirect { 302 } else { 0 };
             explanation.line = Some(line);
@@ -97,7 +106,14 @@ pub(crate) fn explain(
     ) {
         let cause = view_of(line.slot).cause;
         let local = SocketAddr::from(([0, 0, 0, 0], 5060));
-        let diversion = Diversion { called, line, rule, cause, interconnect, local };
+        let diversion = Diversion {
+            called,
+            line,
+            rule,
+            cause,
+            interconnect,
+            local,
+        };
         let (targets, count) = diversion.targets(table, view_of);
         explanation.targets = targets[..count]
             .iter()
@@ -113,5 +129,9 @@ pub(crate) fn explain(
 }
 
 fn sentences(trace: Recording) -> Vec<(&'static str, String)> {
-    trace.steps.into_iter().map(|(step, sentence)| (step.name(), sentence)).collect()
+    trace
+        .steps
+        .into_iter()
+        .map(|(step, sentence)| (step.name(), sentence))
+        .collect()
 }

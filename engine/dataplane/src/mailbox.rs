@@ -14,7 +14,11 @@ pub(crate) struct Mailbox<T> {
 impl<T> Mailbox<T> {
     /// `limit`: letters kept before `post` refuses; what is refused is lost on the way, as UDP may lose it.
     pub(crate) fn new(limit: usize) -> std::io::Result<Self> {
-        Ok(Self { queue: Mutex::new(Vec::new()), waker: Waker::new()?, limit })
+        Ok(Self {
+            queue: Mutex::new(Vec::new()),
+            waker: Waker::new()?,
+            limit,
+        })
     }
 
     /// False when the mailbox is full.

@@ -44,6 +44,8 @@ impl Shared {
 
     /// Post a letter to the owner of `line`.
     pub(crate) fn post_to_owner(&self, line: LineSlot, letter: Letter) -> bool {
-        self.workers[crate::slots::owner(line, self.workers.len())].mailbox.post(letter)
+        self.workers[crate::slots::owner(line, self.workers.len())]
+            .mailbox
+            .post(letter)
     }
 }

@@ -45,22 +45,37 @@ struct Place<T> {
 
 impl<T> Slab<T> {
     pub(crate) const fn new() -> Self {
-        Self { places: Vec::new(), free: Vec::new(), length: 0 }
+        Self {
+            places: Vec::new(),
+            free: Vec::new(),
+            length: 0,
+        }
     }
 
     pub(crate) fn insert(&mut self, value: T) -> Id<T> {
         self.length += 1;
         let index = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place { generation: 0, value: None });
+            self.places.push(Place {
+                generation: 0,
+                value: None,
+            });
             (self.places.len() - 1) as u32
         });
         let place = &mut self.places[index as usize];
         place.value = Some(value);
-        Id { index, generation: place.generation, kind: PhantomData }
+        Id {
+            index,
+            generation: place.generation,
+            kind: PhantomData,
+        }
     }
 
     pub(crate) fn get(&self, id: Id<T>) -> Option<&T> {
-        self.places.get(id.index as usize).filter(|p| p.generation == id.generation)?.value.as_ref()
+        self.places
+            .get(id.index as usize)
+            .filter(|p| p.generation == id.generation)?
+            .value
+            .as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {

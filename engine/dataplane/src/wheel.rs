@@ -30,8 +30,15 @@ struct Entry<T> {
 
 impl<T: Copy> TimerWheel<T> {
     pub(crate) fn new(now: Timestamp) -> Self {
-        let levels = (0..LEVELS).map(|_| (0..SLOTS).map(|_| Vec::new()).collect()).collect();
-        Self { levels, tick: now.as_micros() / TICK_US, length: 0, scratch: Vec::new() }
+        let levels = (0..LEVELS)
+            .map(|_| (0..SLOTS).map(|_| Vec::new()).collect())
+            .collect();
+        Self {
+            levels,
+            tick: now.as_micros() / TICK_US,
+            length: 0,
+            scratch: Vec::new(),
+        }
     }
 
     /// Fire `token` at `deadline`, or at the next `advance` if that has passed.
@@ -122,7 +129,16 @@ mod tests {
 
     #[test]
     fn fires_within_one_tick_of_each_level() {
-        for delay_us in [0, 1, 3_999, 4_000, 1_023_999, 1_024_001, 262_000_000, 68_000_000_000] {
+        for delay_us in [
+            0,
+            1,
+            3_999,
+            4_000,
+            1_023_999,
+            1_024_001,
+            262_000_000,
+            68_000_000_000,
+        ] {
             let mut wheel = TimerWheel::new(at(5_000_000));
             wheel.insert(at(5_000_000 + delay_us), 1);
             let mut now = 5_000_000;

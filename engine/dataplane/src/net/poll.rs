@@ -16,7 +16,10 @@ pub(crate) struct Waker {
 
 impl Waker {
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { eventfd: File::from(sys::eventfd()?), raised: AtomicBool::new(false) })
+        Ok(Self {
+            eventfd: File::from(sys::eventfd()?),
+            raised: AtomicBool::new(false),
+        })
     }
 
     /// Make the descriptor readable. One system call for any number of calls before `reset`.
@@ -45,7 +48,9 @@ pub(crate) struct Poller {
 
 impl Poller {
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { epoll: sys::epoll_create()? })
+        Ok(Self {
+            epoll: sys::epoll_create()?,
+        })
     }
 
     pub(crate) fn add(&self, source: &impl AsFd, token: u64) -> io::Result<()> {

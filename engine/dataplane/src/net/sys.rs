@@ -29,7 +29,10 @@ impl ReceiveBatch {
             vec![unsafe { mem::zeroed() }; count].into_boxed_slice();
         let mut vectors: Box<[libc::iovec]> = storage
             .chunks_exact_mut(stride)
-            .map(|chunk| libc::iovec { iov_base: chunk.as_mut_ptr().cast(), iov_len: size })
+            .map(|chunk| libc::iovec {
+                iov_base: chunk.as_mut_ptr().cast(),
+                iov_len: size,
+            })
             .collect();
         let headers = names
             .iter_mut()
@@ -44,7 +47,14 @@ impl ReceiveBatch {
                 header
             })
             .collect();
-        Self { storage, size, stride, names, vectors, headers }
+        Self {
+            storage,
+            size,
+            stride,
+            names,
+            vectors,
+            headers,
+        }
     }
 
     /// Receive what waits, without blocking; 0 when nothing does.
@@ -94,14 +104,22 @@ fn socket_address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
             // SAFETY: the kernel wrote a sockaddr_in for this family, and the storage is large and aligned enough.
             let v4 = unsafe { &*std::ptr::from_ref(name).cast::<libc::sockaddr_in>() };
             let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
-            Some(SocketAddr::V4(SocketAddrV4::new(ip, u16::from_be(v4.sin_port))))
+            Some(SocketAddr::V4(SocketAddrV4::new(
+                ip,
+                u16::from_be(v4.sin_port),
+            )))
         }
         libc::AF_INET6 => {
             // SAFETY: as above, for sockaddr_in6.
             let v6 = unsafe { &*std::ptr::from_ref(name).cast::<libc::sockaddr_in6>() };
             let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
             let port = u16::from_be(v6.sin6_port);
-            Some(SocketAddr::V6(SocketAddrV6::new(ip, port, 0, v6.sin6_scope_id)))
+            Some(SocketAddr::V6(SocketAddrV6::new(
+                ip,
+                port,
+                0,
+                v6.sin6_scope_id,
+            )))
         }
         _ => None,
     }
@@ -119,7 +137,11 @@ unsafe impl Send for SendBatch {}
 
 impl SendBatch {
     pub(super) const fn new() -> Self {
-        Self { names: Vec::new(), vectors: Vec::new(), headers: Vec::new() }
+        Self {
+            names: Vec::new(),
+            vectors: Vec::new(),
+            headers: Vec::new(),
+        }
     }
 
     /// Send `datagrams`; returns how many the kernel took before it said no, and why it stopped.
@@ -203,13 +225,29 @@ pub(super) fn epoll_create() -> io::Result<OwnedFd> {
 }
 
 /// Watch `target` for input, level-triggered, and report it as `token`.
-pub(super) fn epoll_add(epoll: BorrowedFd<'_>, target: BorrowedFd<'_>, token: u64) -> io::Result<()> {
-    let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
+pub(super) fn epoll_add(
+    epoll: BorrowedFd<'_>,
+    target: BorrowedFd<'_>,
+    token: u64,
+) -> io::Result<()> {
+    let mut event = libc::epoll_event {
+        events: libc::EPOLLIN as u32,
+        u64: token,
+    };
     // SAFETY: `event` lives through the call.
     let result = unsafe {
-        libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, target.as_raw_fd(), &raw mut event)
+        libc::epoll_ctl(
+            epoll.as_raw_fd(),
+            libc::EPOLL_CTL_ADD,
+            target.as_raw_fd(),
+            &raw mut event,
+        )
     };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Wait up to `timeout_ms` (−1: for ever) and append the tokens of what is readable.
@@ -221,7 +259,12 @@ pub(super) fn epoll_wait(
     let mut events = [libc::epoll_event { events: 0, u64: 0 }; 32];
     // SAFETY: the array lives through the call and its true length is given.
     let count = unsafe {
-        libc::epoll_wait(epoll.as_raw_fd(), events.as_mut_ptr(), events.len() as libc::c_int, timeout_ms)
+        libc::epoll_wait(
+            epoll.as_raw_fd(),
+            events.as_mut_ptr(),
+            events.len() as libc::c_int,
+            timeout_ms,
+        )
     };
     match usize::try_from(count) {
         Ok(count) => {

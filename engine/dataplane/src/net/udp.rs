@@ -27,7 +27,11 @@ pub(crate) struct UdpSocket {
 impl UdpSocket {
     /// Bind `address`; `SO_REUSEPORT` lets the other workers bind the same.
     pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::DGRAM,
+            Some(Protocol::UDP),
+        )?;
         socket.set_reuse_port(true)?;
         socket.set_nonblocking(true)?;
         if address.is_ipv6() {
@@ -38,7 +42,11 @@ impl UdpSocket {
         let _ = socket.set_send_buffer_size(KERNEL_BUFFER);
         socket.bind(&address.into())?;
         let local = socket.local_addr()?.as_socket().unwrap_or(address);
-        Ok(Self { socket, local, receive: ReceiveBatch::new(RECEIVE_BATCH, DATAGRAM_SIZE) })
+        Ok(Self {
+            socket,
+            local,
+            receive: ReceiveBatch::new(RECEIVE_BATCH, DATAGRAM_SIZE),
+        })
     }
 
     pub(crate) const fn local(&self) -> SocketAddr {
@@ -89,7 +97,11 @@ impl Outbox {
     pub(crate) const HIGH_WATER: usize = 256;
 
     pub(crate) const fn new() -> Self {
-        Self { bytes: Vec::new(), queued: Vec::new(), batch: SendBatch::new() }
+        Self {
+            bytes: Vec::new(),
+            queued: Vec::new(),
+            batch: SendBatch::new(),
+        }
     }
 
     /// Queue what `write` appends as one datagram from `socket` to `destination`. Nothing written, nothing queued.
@@ -103,12 +115,19 @@ impl Outbox {
         write(&mut self.bytes);
         let end = self.bytes.len();
         if end > start {
-            self.queued.push(Queued { start, end, destination, socket });
+            self.queued.push(Queued {
+                start,
+                end,
+                destination,
+                socket,
+            });
         }
     }
 
     pub(crate) fn push(&mut self, socket: usize, destination: SocketAddr, datagram: &[u8]) {
-        self.push_with(socket, destination, |bytes| bytes.extend_from_slice(datagram));
+        self.push_with(socket, destination, |bytes| {
+            bytes.extend_from_slice(datagram)
+        });
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -118,7 +137,9 @@ impl Outbox {
     /// The datagrams queued and not yet flushed, for tests of what a message leads to.
     #[cfg(test)]
     pub(crate) fn datagrams(&self) -> impl Iterator<Item = (&[u8], SocketAddr)> {
-        self.queued.iter().map(|q| (&self.bytes[q.start..q.end], q.destination))
+        self.queued
+            .iter()
+            .map(|q| (&self.bytes[q.start..q.end], q.destination))
     }
 
     /// Send everything that is queued, in order for each socket.
@@ -126,7 +147,10 @@ impl Outbox {
         let mut report = FlushReport::default();
         let mut first = 0;
         while let Some(head) = self.queued.get(first) {
-            let run = self.queued[first..].iter().take_while(|q| q.socket == head.socket).count();
+            let run = self.queued[first..]
+                .iter()
+                .take_while(|q| q.socket == head.socket)
+                .count();
             let end = first + run;
             if let Some(socket) = sockets.get(head.socket) {
                 while first < end {
