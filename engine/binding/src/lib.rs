@@ -33,7 +33,14 @@ mod _engine {
         module.add("NOT_LIVE", route_core::NOT_LIVE)?;
         let build = PyDict::new(module.py());
         build.set_item("version", env!("CARGO_PKG_VERSION"))?;
-        build.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;
+        build.set_item(
+            "profile",
+            if cfg!(debug_assertions) {
+                "debug"
+            } else {
+                "release"
+            },
+        )?;
         build.set_item("rustc", env!("ENGINE_RUSTC_VERSION"))?;
         module.add("BUILD", build)
     }

@@ -1,6 +1,7 @@
 //! What one redirected INVITE costs in this crate: `cargo run --release -p sip-core --example parse_cost`.
 //!
 //! Each step is timed in rounds, and the best round is reported: the others were interrupted.
+#![allow(clippy::disallowed_methods, reason = "an example may read the clock")]
 
 use std::hint::black_box;
 use std::net::SocketAddr;

@@ -111,6 +111,10 @@ mod tests {
 
     #[test]
     fn parameters_are_split_outside_quotes() {
+        #[allow(
+            clippy::type_complexity,
+            reason = "a row: text, and the parameters in it"
+        )]
         let table: [(&[u8], &[(&[u8], Option<&[u8]>)]); 4] = [
             (b";tag=a;lr", &[(b"tag", Some(b"a")), (b"lr", None)]),
             (

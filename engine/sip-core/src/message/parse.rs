@@ -171,7 +171,7 @@ pub(crate) fn is_status_line(line: &[u8]) -> bool {
 
 // Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF
 fn status_line(line: &[u8]) -> Result<(u16, Part), PeerError> {
-    if !line.get(4..8).is_some_and(|version| version == b"2.0 ") {
+    if line.get(4..8) != Some(b"2.0 ") {
         return Err(PeerError::Version);
     }
     let digits = line[8..]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 /// The fields a generated request was made from, and its octets.
 #[derive(Clone, Debug)]
-pub struct Generated {
+pub(crate) struct Generated {
     pub method: &'static str,
     pub request_uri: String,
     pub branches: Vec<String>,
@@ -79,7 +79,7 @@ fn list(name: &'static str, values: Vec<String>, joined: bool) -> Vec<String> {
 }
 
 /// A valid request with its header fields in any order, spelled in any way.
-pub fn request() -> impl Strategy<Value = Generated> {
+pub(crate) fn request() -> impl Strategy<Value = Generated> {
     let names = (
         spelled("From", "f"),
         spelled("To", "t"),
@@ -157,7 +157,7 @@ pub fn request() -> impl Strategy<Value = Generated> {
 }
 
 /// A message of the torture collection with some of its octets replaced, removed or doubled.
-pub fn mutated(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn mutated(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let edit = (
         any::<prop::sample::Index>(),
         0_u8..4,
