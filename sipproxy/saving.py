@@ -75,9 +75,22 @@ class Saving:
         except StoreError as error:
             raise Unsaved(str(error)) from None
 
-    async def restore(self) -> None:
-        """Give the engine what the store has. Raises `StoreError`; what was given stays given."""
+    async def restore(self, *, verdicts_too: bool) -> None:
+        """Give the engine what the store has. Raises `StoreError`; what was given stays given.
+
+        Verdicts only before the first packet: later the engine's own are newer.
+        """
         bindings = verdicts = 0
+        if verdicts_too:
+            verdicts = await self._restore_verdicts()
+        async for page in self._binding_store.load():
+            bindings += self._engine.restore_bindings(
+                [(slot, *_columns(row)) for row in page if (slot := self._names.line_slot(row.line_id)) is not None]
+            )
+        _log.info("restored from the store", bindings=bindings, verdicts=verdicts)
+
+    async def _restore_verdicts(self) -> int:
+        verdicts = 0
         async for rows in self._verdict_store.load():
             verdicts += self._engine.restore_verdicts(
                 [
@@ -92,11 +105,7 @@ class Saving:
                     if (slot := self._names.line_slot(row["line_id"])) is not None
                 ]
             )
-        async for page in self._binding_store.load():
-            bindings += self._engine.restore_bindings(
-                [(slot, *_columns(row)) for row in page if (slot := self._names.line_slot(row.line_id)) is not None]
-            )
-        _log.info("restored from the store", bindings=bindings, verdicts=verdicts)
+        return verdicts
 
     def forget(self, line_ids: list[str]) -> None:
         """Remove the verdicts of lines that no longer exist; the engine ends their bindings itself."""

@@ -7,9 +7,11 @@ same, answers 503 to calls so that the core tries elsewhere, and learns the rule
 
 import asyncio
 import contextlib
+import functools
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,7 +20,8 @@ import uvloop
 from registrar_watch.watch import RegistrarWatch
 from routing.compile import Compiler
 from rules_store import BindingStore, Follower, RulesStore, StoreConnection, StoreError, VerdictStore
-from sipproxy import logs
+from rules_store.settings import EMBEDDED
+from sipproxy import last_known, logs
 from sipproxy._engine import BUILD, Engine, SettingsError
 from sipproxy.admin.server import AdminServer
 from sipproxy.config.engine_settings import engine_settings
@@ -42,6 +45,7 @@ _EVENTS_PER_TURN = 1000
 _STORE_PATIENCE_S = 5.0  # how long a start waits for a store that does not answer
 _RESTORE_PATIENCE_S = 15.0  # how long a start waits for stored registrations when the store goes away just then
 _RETRY_S = 1.0
+_REMEMBER_AFTER_S = 10.0
 _NO_RULES_STATUS = 503
 
 
@@ -141,6 +145,8 @@ class Service:
         if self.supply.ready.is_set():
             restoring = self._supervise("restore", self._rules_are_there)
             await asyncio.wait((restoring,), timeout=_RESTORE_PATIENCE_S)
+        elif await self._last_known():
+            self._supervise("restore", functools.partial(self._rules_are_there, late=True))
         else:
             _log.error("no rules yet: calls get 503 until the store answers", store=self.loaded.configuration.store.url)
             self._supervise("late rules", self._late_rules)
@@ -151,6 +157,8 @@ class Service:
         self._supervise("verdicts", self.saving.verdicts.run)
         self._supervise("reconcile", self._reconciling)
         self._supervise("dates", self.supply.follow_dates)
+        if self.loaded.configuration.store.url != EMBEDDED:
+            self._supervise("last known rules", self._remembering)
         _log.info("serving", listen=self.engine.addresses(), lines=self.engine.counts()["lines"])
 
     async def _open_store(self) -> None:
@@ -169,18 +177,43 @@ class Service:
             _log.info("store available")
         await self.supply.follow()
 
+    async def _last_known(self) -> bool:
+        """Route by the rules of the last run; False when there are none."""
+        found = await asyncio.to_thread(last_known.read, self._last_known_file)
+        if found is None:
+            return False
+        await self.supply.adopt(*found)
+        _log.error("store not available: routing by the last known rules", entities=len(found[0]), sequence=found[1])
+        return True
+
+    async def _remembering(self) -> None:
+        """Write the rules down for a start without the store, some time after they changed."""
+        while True:
+            await self.supply.changed()
+            await asyncio.sleep(_REMEMBER_AFTER_S)
+            async with self.supply.settled() as compiler:
+                entities, sequence = last_known.entities_of(compiler.directory.registry), self.supply.sequence
+            try:
+                await asyncio.to_thread(last_known.write, self._last_known_file, entities, sequence)
+            except OSError as error:
+                _log.warning("last known rules not written", file=str(self._last_known_file), cause=error.strerror)
+
+    @property
+    def _last_known_file(self) -> Path:
+        return self.loaded.configuration.data_dir / "last-known-rules.jsonl"
+
     async def _late_rules(self) -> None:
         await self.supply.ready.wait()
-        await self._rules_are_there()
+        await self._rules_are_there(late=True)
         self.state = "running"
         _log.info("rules are there, serving", lines=self.engine.counts()["lines"])
 
-    async def _rules_are_there(self) -> None:
+    async def _rules_are_there(self, *, late: bool = False) -> None:
         """Answer for unknown numbers as configured, and take back what was stored about the lines."""
         self.engine.reconfigure(self._settings(self.loaded, self._profiles, rules=True))
         while True:
             try:
-                await self.saving.restore()
+                await self.saving.restore(verdicts_too=not late)
                 break
             except StoreError as error:
                 _log.error("registrations not restored, trying on", what=error.what)

@@ -40,6 +40,7 @@ class Supply:
         self._resyncs_before = 0
         self._lock = asyncio.Lock()
         self._moved = asyncio.Event()
+        self._changed = asyncio.Event()
         self.ready = asyncio.Event()
         """Set when the first full read is in the engine."""
         self.sequence = 0
@@ -106,6 +107,18 @@ class Supply:
             await self._take(batch, changes, full=full)
             full = False
 
+    async def adopt(self, entities: list[Entity], sequence: int) -> None:
+        """Route by rules that are not from the store, until it answers; its full set is then applied as a difference."""
+        async with self._lock:
+            await asyncio.to_thread(self._all, entities)
+            self.sequence = sequence
+            self.ready.set()
+
+    async def changed(self) -> None:
+        """Wait until the rules are others than they were."""
+        await self._changed.wait()
+        self._changed.clear()
+
     async def follow_dates(self) -> None:
         """Apply what the orders' dates change, when they do."""
         await self.ready.wait()
@@ -131,6 +144,8 @@ class Supply:
                 self._change(changes)
         self.sequence = batch.sequence
         self._moved.set()
+        if changes:
+            self._changed.set()
         if batch.resync:
             took_ms = round((time.monotonic() - began) * 1000)
             _log.info("rules read in full", entities=len(changes), sequence=batch.sequence, took_ms=took_ms)

@@ -3,6 +3,8 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
 from sipproxy.commands.output import AsJson, ConfigFile, SocketPath, connect, output, print_json
 
@@ -23,6 +25,10 @@ def explain(
     if as_json:
         print_json(result)
         return
+    steps = Table.grid(padding=(0, 2))
+    steps.add_column(style="dim", justify="right")
+    steps.add_column()
     for step in result["trace"]:
-        output.print(f"[dim]{step['step']:>9}[/]  {step['text']}", soft_wrap=False)
-    output.print(f"[bold]{'result':>9}[/]  {result['sentence']}")
+        steps.add_row(step["step"], escape(step["text"]))
+    steps.add_row("result", f"[bold]{escape(result['sentence'])}[/]")
+    output.print(steps)

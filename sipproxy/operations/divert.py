@@ -1,15 +1,15 @@
 """``divert``: set the targets of a number, block or order, arm and disarm."""
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
+from routing.document import read_target
 from routing.model import BlockScope, Diversion, NumberScope, OrderScope, Scope, Target
-from routing.numbers import parse_base, parse_number, pretty
+from routing.numbers import parse_number, pretty
 from routing.rejection import RuleRejected
-from routing.targets import TargetPolicy, check_diversion, parse_target
+from routing.targets import check_diversion
 from rules_store import ABSENT, ConflictError, NumberTakenError, Stored, StoreError
 from sipproxy.admin.protocol import Json
 from sipproxy.errors import AdminError
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from sipproxy.service import Service
 
 _log = structlog.get_logger(__name__)
-_KEEPS = re.compile(r"\s*(?:…|\.\.\.|-?[Xx]+)\s*$")
-"""Behind a target: keep the extension. ``069 90009…`` and ``0211 9999-XX`` are both in use."""
 
 
 class Place(NamedTuple):
@@ -91,7 +89,7 @@ def _change(action: str, place: Place, args: dict[str, Json], directory: "Direct
     if action == "set":
         policy = directory.policy(place.order)
         texts = [str(text) for text in argument(args, "to", list)]
-        targets = tuple(_target(text, index, policy) for index, text in enumerate(texts))
+        targets = tuple(read_target(text, policy, f"targets[{index}]") for index, text in enumerate(texts))
         armed = argument(args, "armed", bool, default=True)
 
         def replace(current: Diversion | None) -> Diversion:
@@ -110,15 +108,6 @@ def _change(action: str, place: Place, args: dict[str, Json], directory: "Direct
         return current.model_copy(update={"armed": action == "arm"})
 
     return switch
-
-
-def _target(text: str, index: int, policy: TargetPolicy) -> Target:
-    """Read a target as typed: a number, or a base that keeps the extension."""
-    location = f"targets[{index}]"
-    base = _KEEPS.sub("", text)
-    if base != text:
-        return Target(number=parse_base(base, home=policy.home, location=location), keep_extension=True)
-    return Target(number=parse_target(text, policy, location))
 
 
 def _shown(target: Target) -> str:

@@ -50,6 +50,7 @@ def sentence(explanation: "Explanation") -> str:
         case "not_found":
             return f"{explanation['status']}: the number is not ours, or its order is not live"
         case "unavailable":
-            return f"tried at the line, {explanation['status']} if that fails: the line is down and no rule is armed"
+            tried = "tried at the line, and if that fails " if explanation["next_hops"] else ""
+            return f"{tried}{explanation['status']}: the line is down and no rule is armed"
         case _:
             return f"{explanation['status']}: this is no number"

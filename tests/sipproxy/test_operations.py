@@ -4,25 +4,29 @@ import signal
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from sipproxy.demo import cast
 from sipproxy.demo.ladder import Ladder
 from sipproxy.demo.running import RunningService
 from sipproxy.errors import AdminError, ServiceNotRunning
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.asyncio(loop_scope="module")]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def service() -> AsyncIterator[RunningService]:
+    """An empty service of its own."""
     async with RunningService() as service:
         yield service
 
 
-@pytest.fixture
-async def loaded(service: RunningService) -> RunningService:
-    await service.ask("load", name="demo.yaml", text=cast.document(("127.0.0.1", 5999)), dry_run=False)
-    return service
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def loaded() -> AsyncIterator[RunningService]:
+    """A service with the demo's customers, shared; what a test changes, no other looks at."""
+    async with RunningService() as service:
+        await service.ask("load", name="demo.yaml", text=cast.document(("127.0.0.1", 5999)), dry_run=False)
+        yield service
 
 
 async def test_load_writes_once_and_says_what_is_new(service: RunningService) -> None:
@@ -60,7 +64,7 @@ async def test_status_names_lines_and_products(loaded: RunningService) -> None:
 
 
 async def test_explain_follows_a_diversion_from_set_to_disarm(loaded: RunningService) -> None:
-    number = "030 23125010"
+    number = "030 23125013"
     done = await loaded.ask("divert", action="set", what=number, to=["0171 3920011"], armed=True)
     assert done["targets"] == ["+491713920011"]
     assert done["armed"] is True
@@ -93,13 +97,14 @@ async def test_rule_of_block_and_order_can_be_switched(loaded: RunningService) -
     assert done["armed"] is True
 
 
-async def test_rules_outlive_a_kill_of_service_and_store(loaded: RunningService) -> None:
-    done = await loaded.ask("divert", action="set", what="030 23125010", to=["0171 3920011"], armed=True)
-    await loaded.stop(signal.SIGKILL)
+async def test_rules_outlive_a_kill_of_the_service(service: RunningService) -> None:
+    await service.ask("load", name="demo.yaml", text=cast.document(("127.0.0.1", 5999)), dry_run=False)
+    done = await service.ask("divert", action="set", what="030 23125010", to=["0171 3920011"], armed=True)
+    await service.stop(signal.SIGKILL)
     with pytest.raises(ServiceNotRunning):
-        await loaded.ask("status")
-    await loaded.start()
-    assert (await loaded.ask("explain", number="030 23125010"))["rule_id"] == done["id"]
+        await service.ask("status")
+    await service.start()
+    assert (await service.ask("explain", number="030 23125010"))["rule_id"] == done["id"]
 
 
 async def test_reload_keeps_the_old_configuration_on_a_fault(loaded: RunningService) -> None:
@@ -112,8 +117,8 @@ async def test_reload_keeps_the_old_configuration_on_a_fault(loaded: RunningServ
     assert (await loaded.ask("reload"))["notes"] == []
 
 
-async def test_sigterm_ends_it_with_status_0(loaded: RunningService) -> None:
-    assert await loaded.stop() == 0
+async def test_sigterm_ends_it_with_status_0(service: RunningService) -> None:
+    assert await service.stop() == 0
 
 
 async def test_call_record_tells_what_happened(loaded: RunningService) -> None:
