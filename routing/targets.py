@@ -132,14 +132,14 @@ def check_diversion(diversion: Diversion, policy: TargetPolicy, view: DomainView
             faults.append(fault("target_duplicate", place, number=target.number))
             continue
         seen.add(key)
-        found = _one_target(diversion, target, place, policy, view, owners)
+        found = _one_target(diversion, target, place, policy, view=view, owners=owners)
         if found is not None:
             faults.append(found)
     return faults
 
 
 def _one_target(
-    diversion: Diversion, target: Target, place: str, policy: TargetPolicy, view: DomainView, owners: list[Owner]
+    diversion: Diversion, target: Target, place: str, policy: TargetPolicy, *, view: DomainView, owners: list[Owner]
 ) -> Fault | None:
     if target.keep_extension:
         if not isinstance(diversion.scope, RangeScope | BlockScope):
