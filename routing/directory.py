@@ -154,6 +154,17 @@ class Directory(Scopes):
         block = self.registry.blocks[part.block]
         return Place(block.order, block.line, part)
 
+    def plain(self, digits: str) -> Place | None:
+        """Return the place that a number claims, unjudged, if it is one that nothing else is to be said of; else None."""
+        registry = self.registry
+        key = registry.single(digits)
+        if key is None or digits in registry.number_rules or ("number", key) in self._problems:
+            return None
+        if self.prefixes.held and self.prefixes.lookup(digits) is not None:
+            return None
+        row = registry.numbers[key]
+        return Place(row.order, row.line, None)
+
     def judge_number(self, digits: str, place: Place | None) -> None:
         """Note what is wrong with the single numbers and number rules of these digits."""
         first = None

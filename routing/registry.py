@@ -220,6 +220,11 @@ class Registry:
             return ()
         return (held,) if isinstance(held, str) else held
 
+    def single(self, digits: str) -> str | None:
+        """Return the id of the single number with these digits if there is exactly one."""
+        held = self._ids.get(digits)
+        return held if isinstance(held, str) else None
+
     def watched(self) -> list[str]:
         """Return all digits that have a number or a rule of their own, ascending. Not a copy."""
         return self._sorted
