@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from typing import Any, Final
 
 import structlog
 from redis import exceptions
-from redis.asyncio import Redis
+from redis.asyncio import UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -220,10 +221,10 @@ class EmbeddedServer:
             free = server_files.free_bytes(self.files)
             with contextlib.suppress(exceptions.RedisError, OSError):
                 if self.refusing is None and free < reserve:
-                    await self._ask("CONFIG SET", "min-replicas-to-write", 1)
+                    await self._ask("CONFIG", "SET", "min-replicas-to-write", 1)
                     self._hold(f"only {free // _MEGABYTE} MB are free on its disk")
                 elif self.refusing is not None and free >= reserve and time.monotonic() >= self._hold_until:
-                    await self._ask("CONFIG SET", "min-replicas-to-write", 0)
+                    await self._ask("CONFIG", "SET", "min-replicas-to-write", 0)
                     self.refusing, calm_since = None, time.monotonic()
                     log.info("store_takes_writes", directory=str(self.files.directory))
             if self.refusing is None and time.monotonic() - calm_since > _HOLD_LAST_S:
@@ -237,15 +238,21 @@ class EmbeddedServer:
             return server_files.process_of_ours(self.files) or 0
         except (exceptions.RedisError, OSError):
             return None
-        return int(info["process_id"])
+        found = re.search(rb"process_id:(\d+)", info)
+        return int(found[1]) if found else 0
 
     async def _ask(self, *command: str | int) -> Any:
-        client = Redis(unix_socket_path=str(self.socket), socket_timeout=None, protocol=2, retry=Retry(NoBackoff(), 0))
-        async with asyncio.timeout(_ANSWER_S), client:
-            pipe = client.pipeline(transaction=False)
-            pipe.execute_command(*command)
-            (answer,) = await pipe.execute()
-            return answer
+        """Ask on a connection of its own and return the raw answer. Raises the driver's errors and `TimeoutError`."""
+        connection = UnixDomainSocketConnection(
+            path=str(self.socket), protocol=2, socket_timeout=None, retry=Retry(NoBackoff(), 0)
+        )
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await connection.connect()  # type: ignore[no-untyped-call]
+                await connection.send_command(*command)
+                return await connection.read_response()
+        finally:
+            await connection.disconnect(nowait=True)
 
     async def _end_child(self) -> None:
         pid, child = self.pid, self._child

@@ -8,6 +8,9 @@ from redis import exceptions
 
 from rules_store.errors import StoreError
 
+_AUTHENTICATION: Final = ("username-password", "Username or Password", "Authentication required")
+"""The driver wraps these answers in a ConnectionError while it connects."""
+
 
 class LostError(StoreError):
     """The server is away or still starting: worth an immediate new try. Callers see it as a `StoreError`."""
@@ -24,7 +27,8 @@ class BrokenKeyError(StoreError):
 
 def store_error(error: Exception, where: str, refusing: str | None = None) -> StoreError:
     """Translate; ``refusing`` is why the embedded server was told to refuse writes, if it was."""
-    if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError):
+    wrapped = any(words in str(error) for words in _AUTHENTICATION)
+    if wrapped or isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError):
         what = f"the store at {where} does not accept our user name or password"
         return StoreError(what, "Check username and password_file (or password_env) of the store.", retryable=False)
     if isinstance(error, exceptions.BusyLoadingError):

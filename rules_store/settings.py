@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -48,9 +48,9 @@ class StoreSettings(BaseModel):
         if not isinstance(url, str) or "@" not in url:
             return data
         parts = urlsplit(url)
-        user, _, host = parts.netloc.rpartition("@")
+        user = parts.netloc.rpartition("@")[0]
         name, _, password = user.partition(":")
-        found = {"url": urlunsplit(parts._replace(netloc=host))}
+        found = {"url": url.replace(f"{user}@", "", 1)}
         if name:
             found["username"] = unquote(name)
         if password:

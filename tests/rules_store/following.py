@@ -7,9 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from routing.model import Entity
+from routing.model import KINDS, Entity
 from rules_store import Batch, Follower, Garbage, RulesStore, StoreConnection
-from routing.model import KINDS
 
 
 class Following:

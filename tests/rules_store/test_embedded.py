@@ -37,8 +37,14 @@ asyncio.run(main())
 
 async def eventually(condition: Callable[[], bool], timeout_s: float = 20) -> None:
     async with asyncio.timeout(timeout_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - another process is watched
             await asyncio.sleep(0.02)
+
+
+async def opened(settings: StoreSettings) -> None:
+    """Open and close; a failed opening leaves nothing open either."""
+    async with StoreConnection(settings):
+        pass
 
 
 def alive(pid: int) -> bool:
@@ -55,10 +61,10 @@ async def test_it_is_private_and_has_no_port(connection: StoreConnection) -> Non
     assert stat.S_IMODE(server.files.directory.stat().st_mode) == 0o700
     assert stat.S_IMODE(server.socket.stat().st_mode) & 0o077 == 0
     found = await connection.repeat(lambda client: client.config_get("port", "appendonly", "appendfsync"))
-    assert {bytes(key): bytes(value) for key, value in found.items()} == {
-        b"port": b"0",
-        b"appendonly": b"yes",
-        b"appendfsync": b"always",
+    assert {str(key): str(value) for key, value in found.items()} == {
+        "port": "0",
+        "appendonly": "yes",
+        "appendfsync": "always",
     }
 
 
@@ -110,6 +116,8 @@ async def test_a_living_server_is_taken_over_not_doubled(settings: StoreSettings
     for task in first.server._tasks:  # our crash: nobody looks after the server any more, the lock is free
         task.cancel()
     first.server._unlock()
+    assert first._pool is not None
+    await first._pool.aclose()
     async with StoreConnection(settings) as second:
         assert second.server is not None
         assert second.server.owner
@@ -124,7 +132,7 @@ async def test_it_does_not_outlive_a_killed_owner_and_ctrl_c_does_not_reach_it(s
     assert settings.server_binary is not None
     command = [sys.executable, "-c", HOLDER, str(settings.data_dir), str(settings.server_binary)]
     holder = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.getcwd()}, start_new_session=True
+        *command, stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(Path.cwd())}, start_new_session=True
     )
     assert holder.stdout is not None
     pid = 0
@@ -143,17 +151,17 @@ async def test_start_errors_say_what_where_and_what_to_do(tmp_path: Path, settin
     failing.write_text("#!/bin/sh\necho 'Fatal error: Permission denied'; exit 3\n")
     failing.chmod(0o755)
     with pytest.raises(StoreError, match=r"status 3.*Permission denied") as caught:
-        await StoreConnection(settings.model_copy(update={"server_binary": failing})).open()
+        await opened(settings.model_copy(update={"server_binary": failing}))
     assert "data_dir" in caught.value.remedy
     assert str(settings.data_dir) in caught.value.what
 
     with pytest.raises(StoreError, match="cannot be executed"):
-        await StoreConnection(settings.model_copy(update={"server_binary": tmp_path / "none"})).open()
+        await opened(settings.model_copy(update={"server_binary": tmp_path / "none"}))
 
     in_the_way = tmp_path / "file"
     in_the_way.touch()
     with pytest.raises(StoreError, match="cannot be used"):
-        await StoreConnection(settings.model_copy(update={"data_dir": in_the_way / "x"})).open()
+        await opened(settings.model_copy(update={"data_dir": in_the_way / "x"}))
 
 
 async def test_a_broken_file_is_refused_with_a_remedy(settings: StoreSettings, line: MakeLine) -> None:
@@ -248,7 +256,7 @@ async def test_below_the_reserve_writes_are_refused_before_the_disk_is_full(
 
 async def until_true(condition: Callable[[], Awaitable[bool]], timeout_s: float = 30) -> None:
     async with asyncio.timeout(timeout_s):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - another process is watched
             await asyncio.sleep(0.05)
 
 
@@ -260,17 +268,17 @@ async def test_a_server_that_is_not_durable_is_refused(server_binary: Path, tmp_
         await eventually(socket.exists)
         strict = StoreSettings(url=f"unix://:geheim@{socket}")
         with pytest.raises(StoreError, match="appendonly no") as caught:
-            await StoreConnection(strict).open()
+            await opened(strict)
         assert "relaxed" in caught.value.remedy
         relaxed = StoreConnection(strict.model_copy(update={"durability": "relaxed"}))
         await relaxed.open()
         await relaxed.close()
         with pytest.raises(StoreError) as refused:
-            await StoreConnection(StoreSettings(url=f"unix://:falsch@{socket}")).open()
+            await opened(StoreSettings(url=f"unix://:falsch@{socket}"))
         assert not refused.value.retryable
         assert "falsch" not in str(refused.value)
         with pytest.raises(StoreError, match="user name or password"):
-            await StoreConnection(StoreSettings(url=f"unix://{socket}")).open()
+            await opened(StoreSettings(url=f"unix://{socket}"))
         replicated = StoreConnection(
             strict.model_copy(update={"durability": "relaxed", "min_replicas": 1, "replica_timeout_s": 0.1})
         )

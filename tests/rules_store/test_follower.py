@@ -12,7 +12,6 @@ import pytest
 
 from routing.model import Customer, Line
 from rules_store import Put, RulesStore, StoreConnection, StoreSettings, schema
-
 from tests.rules_store.following import Following, contents
 
 MakeLine = Callable[..., Line]

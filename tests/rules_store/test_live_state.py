@@ -86,9 +86,12 @@ async def test_verdicts_survive_kill_9_and_the_last_holds(connection: StoreConne
 
 async def test_the_streams_stay_short(connection: StoreConnection) -> None:
     store = VerdictStore(connection)
-    for _ in range(30):
-        await store.save_verdicts([verdict(n) for n in range(1)] * 1 + [verdict(n) for n in range(64, 3000)])
-        length = await connection.repeat(lambda client: client.xlen(schema.live_stream(5)))
+    lines = [n for n in range(20_000) if schema.shard(f"L{n}") == 5]
+    assert len(lines) > 200
+    for _ in range(8):
+        await store.save_verdicts([verdict(n) for n in lines])
+    length = await connection.repeat(lambda client: client.xlen(schema.live_stream(5)))
+    assert length >= 1000
     assert length < 1300
 
 

@@ -1,0 +1,207 @@
+"""kill -9 at any moment: nothing acknowledged is missing, nothing is there twice, nothing is half loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from routing.model import Customer, Number
+from rules_store import (
+    ABSENT,
+    ConflictError,
+    Delete,
+    Follower,
+    NumberTakenError,
+    Put,
+    RulesStore,
+    StoreConnection,
+    StoreError,
+    StoreSettings,
+    schema,
+)
+from rules_store.importing import Import
+from tests.rules_store.following import Following, contents
+
+
+def kill(connection: StoreConnection) -> None:
+    server = connection.server
+    assert server is not None
+    if server.pid:
+        os.kill(server.pid, signal.SIGKILL)
+
+
+def number(n: int, line: str = "L1") -> Number:
+    return Number(id=f"N{n:06}", order="A1", line=line, number=f"+493021{n:06}")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_random_writers_lose_nothing_and_repeat_nothing(settings: StoreSettings, seed: int) -> None:
+    chance = random.Random(seed)
+    acknowledged: dict[str, dict[str, int]] = {}
+    progress: dict[str, int] = {}
+    async with StoreConnection(settings) as connection:
+        store = RulesStore(connection)
+
+        async def write(writer: int) -> None:
+            known: dict[str, int] = {}
+            mine = acknowledged.setdefault(f"{writer}", known)
+            for n in range(25):
+                entity_id = f"C{writer}-{chance.randrange(6)}"
+                expect = mine.get(entity_id)
+                stored = await store.put(Customer(id=entity_id, name=f"{n}"), ABSENT if expect is None else expect)
+                mine[entity_id] = stored.version
+                progress["writes"] = progress.get("writes", 0) + 1
+
+        async def killer(writers: asyncio.Future[list[None]]) -> None:
+            kills = 0
+            while not writers.done():
+                # Only after progress: a server that is killed while it starts is restarted ever more slowly.
+                before = dict(progress)
+                while before == progress and not writers.done():  # noqa: ASYNC110
+                    await asyncio.sleep(chance.uniform(0.0, 0.05))
+                await asyncio.sleep(chance.uniform(0.0, 0.2))
+                kill(connection)
+                kills += 1
+            assert kills > 2
+
+        async with Following(connection) as following:
+            writers = asyncio.gather(*(write(n) for n in range(6)))
+            killing = asyncio.create_task(killer(writers))
+            await asyncio.wait_for(writers, 60)  # a write that was done twice would conflict with itself here
+            await killing
+            await following.caught_up(store)
+            expected = {entity_id: version for known in acknowledged.values() for entity_id, version in known.items()}
+            found = {entity_id: version for (_, entity_id), (version, _) in (await contents(store)).items()}
+            assert found == expected
+            assert await store.sequence() == 6 * 25, "every write was counted once"
+            assert following.follower.resyncs == 0
+
+
+async def test_an_import_is_invisible_until_it_is_whole(connection: StoreConnection, store: RulesStore) -> None:
+    await store.write_many([Put(number(n)) for n in range(100)])
+    async with Following(connection) as following:
+        writes = [Delete("number", number(7).id), *(Put(number(n, "L2")) for n in range(50, 6000))]
+        result = await store.import_many(writes)
+        assert result.staged
+        await following.caught_up(store)
+        found = await contents(store)
+        assert len(found) == 5999
+        assert {name: entity.line for (_, name), (_, entity) in found.items() if name <= "N000051"} == {  # type: ignore[attr-defined]
+            **{number(n).id: "L1" for n in range(50) if n != 7},
+            **{number(n).id: "L2" for n in (50, 51)},
+        }
+        assert await store.owner_of("+493021000007") is None
+        assert await store.owner_of("+493021005999") == "number:N005999"
+        assert following.follower.last_reason == "import"
+        assert await connection.repeat(lambda client: client.smembers(schema.STALE)) == set()
+
+
+async def test_others_may_write_during_an_import(connection: StoreConnection, store: RulesStore) -> None:
+    await store.write_many([Put(Customer(id=f"C{n}", name="old")) for n in range(10)])
+    done = asyncio.Event()
+
+    async def others() -> int:
+        n = 0
+        while not done.is_set():
+            await store.put(Customer(id=f"C{n % 10}", name=f"new {n}"))
+            await store.put(Customer(id=f"D{n}", name="x"))
+            await store.delete("customer", f"D{n - 1}")
+            n += 1
+            await asyncio.sleep(0.02)
+        return n
+
+    task = asyncio.create_task(others())
+    await store.import_many([Put(number(n)) for n in range(6000)])
+    done.set()
+    count = await task
+    found = await contents(store)
+    assert len(found) == 6000 + 10 + 1
+    stored = await store.get("customer", f"C{(count - 1) % 10}")
+    assert stored is not None
+    assert stored.entity == Customer(id=f"C{(count - 1) % 10}", name=f"new {count - 1}")
+
+
+async def test_an_import_with_a_taken_number_changes_nothing(connection: StoreConnection, store: RulesStore) -> None:
+    await store.put(Number(id="X", order="A1", line="L1", number="+493021005500"))
+    before = await contents(store)
+    with pytest.raises(NumberTakenError):
+        await store.import_many([Put(number(n)) for n in range(6000)])
+    assert await contents(store) == before
+    assert await connection.repeat(lambda client: client.smembers(schema.STALE)) == set()
+    await store.import_many([Delete("number", "X"), *(Put(number(n)) for n in range(6000))])
+    assert await store.owner_of("+493021005500") == "number:N005500"
+
+
+async def test_an_import_survives_kill_9_of_the_store(connection: StoreConnection, store: RulesStore) -> None:
+    await store.put(number(1, "before"))
+    task = asyncio.create_task(store.import_many([Put(number(n)) for n in range(12_000)]))
+    for _ in range(3):
+        await asyncio.sleep(0.1)
+        kill(connection)
+    await task
+    assert len(await contents(store)) == 12_000
+
+
+@pytest.mark.parametrize("step", ["_copy", "_stage", "_commit"])
+async def test_an_importer_killed_on_its_way_leaves_what_was_there(
+    settings: StoreSettings, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with StoreConnection(settings) as connection:
+        store = RulesStore(connection)
+        await store.write_many([Put(number(n, "before")) for n in range(10)])
+        before = await contents(store)
+        reached = asyncio.Event()
+
+        async def never(_self: Import) -> None:
+            reached.set()
+            await asyncio.Event().wait()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Import, step, never)
+            # Cancelled, like killed, runs no clean-up of the store.
+            task = asyncio.create_task(store.import_many([Put(number(n)) for n in range(6000)]))
+            await reached.wait()
+            kill(connection)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    async with StoreConnection(settings) as connection:
+        store = RulesStore(connection)
+        assert await contents(store) == before
+        assert await store.owner_of("+493021005000") is None
+        with pytest.raises(StoreError, match="another import"):
+            await store.import_many([Put(number(n)) for n in range(6000)])
+        monkeypatch.setattr("rules_store.importing._SILENT_MS", 0)
+        await store.import_many([Put(number(n)) for n in range(6000)])
+        assert len(await contents(store)) == 6000
+        assert await connection.repeat(lambda client: client.smembers(schema.STALE)) == set()
+        keys = await connection.repeat(lambda client: client.keys("{r}:*:number"))
+        assert len(keys) == 1, "the abandoned generation is gone"
+
+
+async def test_a_cancelled_follower_ends(connection: StoreConnection) -> None:
+    for pause in (0, 0.001, 0.01, 0.05):
+        follower = Follower(connection)
+        task = asyncio.create_task(anext(_endless(follower)))
+        await asyncio.sleep(pause)
+        task.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _endless(follower: Follower):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async for _ in follower.batches():
+        pass
+    yield None
+
+
+async def test_a_conflict_is_no_retry(connection: StoreConnection, tmp_path: Path) -> None:
+    store = RulesStore(connection)
+    await store.put(Customer(id="C1", name="a"), ABSENT)
+    kill(connection)
+    with pytest.raises(ConflictError):
+        await store.put(Customer(id="C1", name="b"), ABSENT)
