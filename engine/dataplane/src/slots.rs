@@ -136,6 +136,11 @@ impl Slot {
         self.trial.store(due, Ordering::Relaxed);
     }
 
+    /// Whether a trial is due that no call has taken.
+    pub(crate) fn trial_offered(&self) -> bool {
+        self.trial.load(Ordering::Acquire)
+    }
+
     /// Take the due trial: of many calls at once only one is it.
     pub(crate) fn take_trial(&self) -> bool {
         self.trial.swap(false, Ordering::AcqRel)

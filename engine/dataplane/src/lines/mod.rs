@@ -1,30 +1,137 @@
-//! Skeleton.
-#![allow(unused)]
+//! What a worker owns about its lines: targets, expiry, probes, verdicts.
+//!
+//! Rules: one worker owns a line and is the only writer of its [`Slot`](crate::slots::Slot); a lost probe never deletes a
+//! binding; the operator's wish is no evidence, so a line is probed under every wish; each line has at most one entry in the
+//! timer wheel that counts, for its earliest deadline, and a line that is asked without cause does nothing.
+
+mod bindings;
+mod figures;
+mod pace;
+mod probe;
+mod reconcile;
+mod restore;
+mod states;
+mod verdicts;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use route_core::{CallOutcome, LineSlot};
-use sip_core::message::Message;
-use sip_core::transaction::key::ClientKey;
-use crate::events::BindingChange;
-use crate::rows::{BindingRow, VerdictRow};
-use crate::slots::{Target, Targets};
-use crate::worker::{Core, Question, View};
-pub(crate) struct Lines;
-impl Lines { pub(crate) fn new(_: usize, _: usize) -> Self { Self } }
+use std::time::Duration;
+
+use route_core::{CallOutcome, LineKind, LineSlot, LineVerdict, Registration};
+use sip_core::time::Timestamp;
+
+use crate::settings::LineProfile;
+use crate::slots::{Slot, Targets};
+use crate::worker::{Core, View};
+use figures::{Counted, Figures};
+use probe::Probes;
+use restore::Aside;
+use watch::Watch;
+
+/// The lines of one worker.
+pub(crate) struct Lines {
+    owned: HashMap<LineSlot, Owned>,
+    probes: Probes,
+    figures: Figures,
+    /// Restored rows of lines that the table does not have yet.
+    aside: HashMap<LineSlot, Aside>,
+    /// A registered line without a binding is not judged before `restart_grace_s` from here are over.
+    started: Timestamp,
+    next_watch: u32,
+}
+
+/// One line.
+struct Owned {
+    kind: LineKind,
+    verdict: LineVerdict,
+    registration: Registration,
+    /// Parallel to the targets in the line's slot.
+    watches: Vec<Watch>,
+    /// The wheel entry that counts; `MAX`: none.
+    scheduled: Timestamp,
+    /// What the verdict rests on, for people.
+    evidence: Box<str>,
+    /// The verdict is one that was kept over a restart, and nothing fresh has changed it.
+    restored: bool,
+    /// The slot's trial flag as we left it.
+    trial_offered: bool,
+    counted: Counted,
+}
+
+impl Lines {
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self {
+            owned: HashMap::new(),
+            probes: Probes::default(),
+            figures: Figures::default(),
+            aside: HashMap::new(),
+            started: now,
+            next_watch: 0,
+        }
+    }
+
+    /// When a registered line without a binding is down.
+    fn grace_end(&self, view: &View) -> Timestamp {
+        self.started + restart_grace(view)
+    }
+}
+
+fn restart_grace(view: &View) -> Duration {
+    Duration::try_from_secs_f64(view.policy.settings.registrar.restart_grace_s).unwrap_or_default()
+}
+
+/// How `line` is judged.
+fn profile_of(line: LineSlot, view: &View) -> &LineProfile {
+    view.policy.profile(view.table.line(line).map_or("", |line| &line.profile))
+}
+
 impl Core {
-    pub(crate) fn on_lines_changed(&mut self, lines: Option<&[LineSlot]>, view: &View) {}
-    pub(crate) fn change_bindings(&mut self, line: LineSlot, targets: Targets, changes: &[(BindingChange, Arc<Target>)], view: &View) -> u64 { 0 }
-    pub(crate) fn on_line_timer(&mut self, line: LineSlot, view: &View) {}
-    pub(crate) fn on_probe_response(&mut self, key: ClientKey, message: &Message<'_>, source: SocketAddr, view: &View) -> bool { false }
-    pub(crate) fn on_call_outcome(&mut self, line: LineSlot, address: SocketAddr, outcome: CallOutcome, view: &View) {}
-    pub(crate) fn on_seen(&mut self, line: LineSlot, address: SocketAddr) {}
-    pub(crate) fn restore_bindings(&mut self, rows: Vec<BindingRow>, view: &View) {}
-    pub(crate) fn restore_verdicts(&mut self, rows: &[VerdictRow], view: &View) {}
-    pub(crate) fn publish_gauges(&mut self) {}
-    pub(crate) fn on_question(&mut self, question: Question, view: &View) {
-        match question {
-            Question::Calls { call_hash, answer } => { let _ = answer.try_send(self.calls.find(call_hash)); }
-            _ => {}
+    /// Where calls to `line` go; what the line's watches are parallel to.
+    fn targets_of(&self, line: LineSlot) -> Arc<Targets> {
+        self.shared.slots.read(line).and_then(Slot::targets).unwrap_or_default()
+    }
+
+    /// The wheel fired for `line`: expiries, probe time-outs, due probes, the end of hold and of grace.
+    pub(crate) fn on_line_timer(&mut self, line: LineSlot, view: &View) {
+        let Some(owned) = self.lines.owned.get_mut(&line).filter(|owned| owned.scheduled <= self.now) else { return };
+        owned.scheduled = Timestamp::MAX;
+        self.expire_bindings(line, view);
+        self.work_probes(line, view);
+        self.settle(line, view);
+    }
+
+    /// A call to a target of ours ended or was given up.
+    pub(crate) fn on_call_outcome(&mut self, line: LineSlot, address: SocketAddr, outcome: CallOutcome, view: &View) {
+        let profile = profile_of(line, view);
+        let targets = self.targets_of(line);
+        // Before the machines learn how it went, they learn that the trial, if it was one, is under way.
+        self.notice_trial(line);
+        let Some(owned) = self.lines.owned.get_mut(&line) else { return };
+        for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
+            if target.address == address {
+                watch.health.handle_call(outcome, &profile.verdict, self.now);
+                if outcome == CallOutcome::Answered {
+                    target.seen(self.now);
+                }
+            }
+        }
+        self.settle(line, view);
+    }
+
+    /// A packet came from a target of ours.
+    pub(crate) fn on_seen(&mut self, line: LineSlot, address: SocketAddr) {
+        let targets = self.targets_of(line);
+        let Some(owned) = self.lines.owned.get_mut(&line) else { return };
+        for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
+            if target.address == address {
+                watch.health.handle_packet(self.now);
+                target.seen(self.now);
+            }
         }
     }
 }

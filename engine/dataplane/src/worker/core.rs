@@ -69,7 +69,7 @@ impl Core {
             transactions: Transactions::new(TimerValues::RFC3261),
             contexts: Slab::new(),
             branches,
-            lines: Lines::new(index, shared.workers.len()),
+            lines: Lines::new(now),
             registrar: Registrar::new(&shared.secrets),
             shared,
         }

@@ -1,0 +1,61 @@
+//! When probes go out, so that many lines never ask at once.
+//!
+//! Rules: the first probes of lines lie evenly over an interval; each later one is off its beat by at most a twentieth of the
+//! interval, so two of them are apart by the interval ±10 %, and the offsets do not add up to clusters. All of it is a function
+//! of the line and a counter: a run can be repeated.
+
+use std::time::Duration;
+
+use route_core::LineSlot;
+
+/// 2⁶⁴ over the golden ratio: multiples of it lie evenly in 0…2⁶⁴, for any run of consecutive factors.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+/// Independent sequences for the offsets: 2⁶⁴ times the fractional parts of √2 and √3. Random offsets would gather in places;
+/// these cannot.
+const ROOT_2: u64 = 0x6A09_E667_F3BC_C909;
+const ROOT_3: u64 = 0xBB67_AE85_84CA_A73B;
+
+/// Where in `window` the first probe of a line's target lies.
+pub(super) fn spread(line: LineSlot, target: usize, window: Duration) -> Duration {
+    let place = u64::from(line.0).wrapping_add((target as u64) << 32).wrapping_mul(GOLDEN);
+    part(window, place)
+}
+
+/// The time from probe `counter` to the next, around `interval`.
+pub(super) fn beat(line: LineSlot, counter: u32, interval: Duration) -> Duration {
+    let swing = interval / 10;
+    // Each offset is 0…swing; the first probe has none, as if it were in the middle.
+    let offset = |counter: u32| match counter {
+        0 | 1 => swing / 2,
+        _ => {
+            let place = u64::from(line.0).wrapping_mul(ROOT_2);
+            part(swing, place.wrapping_add(u64::from(counter).wrapping_mul(ROOT_3)))
+        }
+    };
+    (interval + offset(counter + 1)).saturating_sub(offset(counter))
+}
+
+/// `whole` · `fraction` / 2⁶⁴.
+fn part(whole: Duration, fraction: u64) -> Duration {
+    let micros = (whole.as_micros().min(u128::from(u64::MAX)) * u128::from(fraction)) >> 64;
+    Duration::from_micros(micros as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beats_keep_within_a_tenth_and_do_not_drift() {
+        let interval = Duration::from_secs(10);
+        for line in 0..500 {
+            let mut sum = Duration::ZERO;
+            for counter in 1..50_u32 {
+                let beat = beat(LineSlot(line), counter, interval);
+                assert!(beat.abs_diff(interval) <= interval / 10, "{beat:?}");
+                sum += beat;
+                assert!(sum.abs_diff(interval * counter) <= interval / 20, "drifted: {sum:?}");
+            }
+        }
+    }
+}

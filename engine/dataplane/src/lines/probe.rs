@@ -1,0 +1,174 @@
+//! OPTIONS to targets (RFC 3261 §11): sent once, from the socket and to the address that calls use.
+//!
+//! Rules: one under way per target; no retransmission, the counters of the verdict are the repetition; it ends by its own
+//! time-out, not by Timer F; an answer after that is a sign of life and no more.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use route_core::{LineSlot, counts_as_alive};
+use sip_core::build::push_socket_address;
+use sip_core::message::Message;
+use sip_core::time::Timestamp;
+use sip_core::transaction::branch::LENGTH as BRANCH_LENGTH;
+use sip_core::transaction::key::ClientKey;
+
+use super::profile_of;
+use crate::slots::Target;
+use crate::transactions::KeyHasher;
+use crate::worker::{Core, View};
+
+/// A late answer is known as one for this long: 64·T1, when a transaction's peer has given up as well.
+const LATE: Duration = Duration::from_secs(32);
+
+/// Lost probes remembered at once; with more, the oldest are forgotten and their late answers are strays.
+const LATE_LIMIT: usize = 1 << 17;
+
+/// Probes under way, and lost ones whose answer may still come.
+#[derive(Default)]
+pub(super) struct Probes {
+    sent: HashMap<ClientKey, Sent, BuildHasherDefault<KeyHasher>>,
+    lost: VecDeque<(Timestamp, ClientKey)>,
+}
+
+#[derive(Clone, Copy)]
+struct Sent {
+    line: LineSlot,
+    watch: u32,
+    at: Timestamp,
+}
+
+impl Probes {
+    /// Nobody waits for the answer any more, but it may come.
+    fn give_up(&mut self, key: ClientKey, now: Timestamp) {
+        self.lost.push_back((now, key));
+        while let Some((at, oldest)) = self.lost.front().copied() {
+            if now < at + LATE && self.lost.len() <= LATE_LIMIT {
+                break;
+            }
+            self.sent.remove(&oldest);
+            self.lost.pop_front();
+        }
+    }
+
+    /// Its target is gone.
+    pub(super) fn forget(&mut self, key: ClientKey) {
+        self.sent.remove(&key);
+    }
+
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.sent.len()
+    }
+}
+
+impl Core {
+    /// Count lost probes of `line` and send due ones. The caller settles the line afterwards.
+    pub(super) fn work_probes(&mut self, line: LineSlot, view: &View) {
+        let profile = profile_of(line, view);
+        let targets = self.targets_of(line);
+        let Some(owned) = self.lines.owned.get_mut(&line) else { return };
+        for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
+            if let Some((key, _)) = watch.probe.filter(|(_, deadline)| *deadline <= self.now) {
+                watch.probe = None;
+                watch.health.handle_probe_timeout(&profile.verdict, self.now);
+                watch.plan(line, &profile.verdict, self.now);
+                self.lines.probes.give_up(key, self.now);
+                self.counters.probes_lost.increment();
+            }
+            if watch.due > self.now {
+                continue;
+            }
+            let branch = self.branches.next_branch();
+            let key = self.shared.secrets.transaction.client_key(&branch, b"OPTIONS");
+            if let Some(local) = self.locals.get(target.socket).copied() {
+                self.outbox.push_with(target.socket, target.address, |out| {
+                    write_options(target, &profile.probe.from_uri, local, &branch, out);
+                });
+            }
+            watch.probe_sent(key, &profile.verdict, self.now);
+            self.lines.probes.sent.insert(key, Sent { line, watch: watch.id, at: self.now });
+            self.counters.probes_sent.increment();
+        }
+    }
+
+    /// A response that belongs to no client transaction; false: to no probe either.
+    pub(crate) fn on_probe_response(
+        &mut self,
+        key: ClientKey,
+        message: &Message<'_>,
+        _source: SocketAddr,
+        view: &View,
+    ) -> bool {
+        let Some(sent) = self.lines.probes.sent.get(&key).copied() else { return false };
+        let status = message.status().unwrap_or_default();
+        let line = sent.line;
+        let targets = self.targets_of(line);
+        let profile = profile_of(line, view);
+        let known = self.lines.owned.get_mut(&line).and_then(|owned| {
+            let position = owned.watches.iter().position(|watch| watch.id == sent.watch)?;
+            Some((owned.watches.get_mut(position)?, targets.get(position)?))
+        });
+        let Some((watch, target)) = known else {
+            self.lines.probes.forget(key);
+            return true;
+        };
+        target.seen(self.now);
+        let awaited = watch.probe.is_some_and(|(awaited, _)| awaited == key);
+        if status < 200 || !awaited {
+            watch.health.handle_packet(self.now);
+            if status >= 200 {
+                self.lines.probes.forget(key);
+            }
+            return true;
+        }
+        let rtt = self.now - sent.at;
+        let rtt_us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
+        watch.probe = None;
+        watch.health.handle_probe_answer(
+            counts_as_alive(status, &profile.probe.alive_codes),
+            status,
+            rtt,
+            &profile.verdict,
+            self.now,
+        );
+        target.set_rtt_us(u32::try_from(rtt_us).unwrap_or(u32::MAX - 1));
+        self.lines.probes.forget(key);
+        self.counters.probes_answered.increment();
+        self.shared.workers[self.index].probe_round_trip.record(rtt_us);
+        self.settle(line, view);
+        true
+    }
+}
+
+/// RFC 3261 §11.1; each probe has a Call-ID of its own, since it stands in no dialog and follows no other.
+fn write_options(target: &Target, from_uri: &str, local: SocketAddr, branch: &[u8; BRANCH_LENGTH], out: &mut Vec<u8>) {
+    // Behind the cookie and the worker: unique without them.
+    let unique = &branch[BRANCH_LENGTH - 24..];
+    // Header fields in a URI have no place in a Request-URI (RFC 3261 §19.1.1).
+    let uri = target.uri.split(|octet| *octet == b'?').next().unwrap_or_default();
+    out.extend_from_slice(b"OPTIONS ");
+    out.extend_from_slice(uri);
+    out.extend_from_slice(b" SIP/2.0\r\nVia: SIP/2.0/UDP ");
+    push_socket_address(out, local);
+    out.extend_from_slice(b";rport;branch=");
+    out.extend_from_slice(branch);
+    out.extend_from_slice(b"\r\nMax-Forwards: 70\r\nFrom: <");
+    if from_uri.is_empty() {
+        out.extend_from_slice(b"sip:");
+        push_socket_address(out, local);
+    } else {
+        out.extend_from_slice(from_uri.as_bytes());
+    }
+    out.extend_from_slice(b">;tag=");
+    out.extend_from_slice(&unique[..12]);
+    out.extend_from_slice(b"\r\nTo: <");
+    out.extend_from_slice(uri);
+    out.extend_from_slice(b">\r\nCall-ID: ");
+    out.extend_from_slice(unique);
+    out.extend_from_slice(b"\r\nCSeq: 1 OPTIONS\r\nContact: <sip:");
+    push_socket_address(out, local);
+    out.extend_from_slice(b">\r\nAccept: application/sdp\r\nContent-Length: 0\r\n\r\n");
+}

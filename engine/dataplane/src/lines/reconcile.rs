@@ -1,0 +1,114 @@
+//! The owned lines as the route table wants them: new ones, changed ones, ghosts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use route_core::{Cause, Health, Line, LineKind, LineSlot, LineVerdict, Registration};
+use sip_core::build::push_socket_address;
+use sip_core::time::Timestamp;
+
+use super::bindings::First;
+use super::figures::Counted;
+use super::{Owned, pace, profile_of};
+use crate::slots::{Target, Targets, owner};
+use crate::worker::{Core, View, owned_lines};
+
+impl Core {
+    /// These lines changed in the table; `None`: any may have, or their profiles.
+    pub(crate) fn on_lines_changed(&mut self, lines: Option<&[LineSlot]>, view: &View) {
+        if let Some(lines) = lines {
+            // A few lines are asked at once; a thousand lines of one delta are spread as a whole table is.
+            let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+            let (workers, index) = (self.workers(), self.index);
+            for line in lines.iter().copied().filter(|line| owner(*line, workers) == index) {
+                self.reconcile(line, Some(count), view);
+            }
+            return;
+        }
+        let ghosts = self.lines.owned.keys().copied().filter(|line| view.table.line(*line).is_none());
+        for ghost in ghosts.collect::<Vec<_>>() {
+            self.remove_line(ghost, view);
+        }
+        for line in owned_lines(&view.table, self.index, self.workers()) {
+            self.reconcile(line, None, view);
+        }
+    }
+
+    /// Make sure that `line` is known, if the table has it: a REGISTER may come before the letter that tells of its line.
+    pub(super) fn adopt_line(&mut self, line: LineSlot, view: &View) {
+        if !self.lines.owned.contains_key(&line) {
+            self.reconcile(line, Some(1), view);
+        }
+    }
+
+    fn reconcile(&mut self, line: LineSlot, together: Option<u32>, view: &View) {
+        let Some(wanted) = view.table.line(line) else { return self.remove_line(line, view) };
+        if self.lines.owned.get(&line).is_some_and(|owned| owned.kind != wanted.kind) {
+            self.remove_line(line, view);
+        }
+        let is_new = !self.lines.owned.contains_key(&line);
+        if is_new {
+            let owned = Owned {
+                kind: wanted.kind,
+                verdict: LineVerdict::new(self.now),
+                registration: Registration::Unknown,
+                watches: Vec::new(),
+                scheduled: Timestamp::MAX,
+                evidence: "nothing observed yet".into(),
+                restored: false,
+                trial_offered: false,
+                counted: Counted::default(),
+            };
+            self.lines.owned.insert(line, owned);
+            if let Some(slot) = self.shared.slots.slot(line) {
+                slot.publish(Health::Unknown, Cause::Start, self.now);
+            }
+        }
+        if wanted.kind == LineKind::Static {
+            self.set_peers(line, wanted, together, view);
+        }
+        if is_new {
+            self.bring_back(line, view);
+        } else {
+            self.respread(line, view);
+        }
+        self.settle(line, view);
+    }
+
+    fn set_peers(&mut self, line: LineSlot, wanted: &Line, together: Option<u32>, view: &View) {
+        let peers: Targets = wanted
+            .peers
+            .iter()
+            .filter_map(|peer| {
+                let mut uri = b"sip:".to_vec();
+                push_socket_address(&mut uri, peer.address);
+                let rank = u16::try_from(peer.priority).unwrap_or(u16::MAX);
+                let socket = self.socket_for(peer.address, 0)?;
+                Some(Arc::new(Target::new(uri.into(), peer.address, socket, rank, None)))
+            })
+            .collect();
+        let place = |target: &Arc<Target>| (target.address, target.rank, target.socket);
+        if peers.iter().map(place).eq(self.targets_of(line).iter().map(place)) {
+            return;
+        }
+        let profile = profile_of(line, view).verdict.sane();
+        let window = together.map_or(profile.interval, |count| {
+            profile.fast_interval.saturating_mul(count).min(profile.interval)
+        });
+        self.set_targets(line, peers, First::Within(window), view);
+    }
+
+    /// A new profile may bring the probes of all its lines forward at once: spread those.
+    fn respread(&mut self, line: LineSlot, view: &View) {
+        let profile = profile_of(line, view).verdict.sane();
+        let Some(owned) = self.lines.owned.get_mut(&line) else { return };
+        for (position, watch) in owned.watches.iter_mut().enumerate() {
+            let before = watch.due;
+            watch.plan(line, &profile, self.now);
+            if before > self.now && watch.due <= self.now && watch.probe.is_none() {
+                let window: Duration = profile.interval;
+                watch.not_before = self.now + pace::spread(line, position, window);
+            }
+        }
+    }
+}
