@@ -7,13 +7,11 @@ from rich.console import Console
 from rich.text import Text
 
 from sipproxy.demo.message import Message, uri_of
-from sipproxy.demo.ua import Address, Observer
+from sipproxy.demo.ua import Address, Observer, Way
 
 GAP = 26
 _STYLES = {2: "green", 3: "magenta", 4: "yellow", 5: "red", 6: "red"}
 _HIDDEN = frozenset({"OPTIONS"})
-
-Way = Literal["sent", "received"]
 
 
 class Ladder:
@@ -58,10 +56,10 @@ class Ladder:
     def _draw(self, side: Literal["left", "right"], way: Way, message: Message) -> None:
         label = message.method or f"{message.status} {message.reason}".strip()
         to_right = (way == "sent") == (side == "left")
-        arrow = _arrow(label, to_right=to_right)
+        arrow = _arrow(label, to_right=to_right, lost=way == "lost")
         empty = " " * GAP
         text = Text(f"{time.monotonic() - self._began:8.3f} │", "dim")
-        style = "blue" if message.method else _STYLES.get(message.status // 100, "default")
+        style = "red" if way == "lost" else "blue" if message.method else _STYLES.get(message.status // 100, "default")
         for column in ("left", "right"):
             text.append(arrow if column == side else empty, style if column == side else "")
             text.append("│", "dim")
@@ -71,7 +69,9 @@ class Ladder:
                 self.note(f"  Contact: {uri_of(contact).partition(';')[0]}", "magenta")
 
 
-def _arrow(label: str, *, to_right: bool) -> str:
+def _arrow(label: str, *, to_right: bool, lost: bool) -> str:
     text = f" {label[: GAP - 4]} "
     line = text.center(GAP - 1, "─")
+    if lost:
+        return f"{line[:-1]}✗ "
     return f"{line}▶" if to_right else f"◀{line}"

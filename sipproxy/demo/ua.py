@@ -16,7 +16,9 @@ from typing import Literal
 from sipproxy.demo.message import Message, digest_answer, response_to, tag_of, uri_of
 
 Address = tuple[str, int]
-Observer = Callable[[Literal["sent", "received"], Message, Address], None]
+Way = Literal["sent", "received", "lost"]
+"""Lost: it arrived at a machine that is dead."""
+Observer = Callable[[Way, Message, Address], None]
 
 T1_S = 0.5
 T2_S = 4.0
@@ -28,7 +30,7 @@ class NoAnswer(Exception):  # noqa: N818 - the name says what is the case
     """The transaction timed out, or the peer's host said that nobody listens."""
 
 
-def _ignore(_way: Literal["sent", "received"], _message: Message, _peer: Address) -> None:
+def _ignore(_way: Way, _message: Message, _peer: Address) -> None:
     """Observe nothing."""
 
 
@@ -70,13 +72,13 @@ class UserAgent(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         """Give responses to their transaction and requests to the agent; drop what is no SIP (keep-alives)."""
-        if self.deaf:
-            return
         try:
             message = Message.parse(data)
         except ValueError:
             return
-        self.on_message("received", message, addr[:2])
+        self.on_message("lost" if self.deaf else "received", message, addr[:2])
+        if self.deaf:
+            return
         if message.method:
             self.handle_request(message, addr[:2])
         elif queue := self._waiting.get((message.branch, message.cseq[1])):
