@@ -23,7 +23,7 @@ pub(super) enum First {
 
 impl Core {
     /// `targets` are all of the line's from now on, `changes` how they differ from before; an added or refreshed one is in
-    /// `targets`. Returns the sequence number of the last event, 0 if there was none.
+    /// `targets`. Returns the sequence number of the last event, 0 if there was none or the table has no such line.
     pub(crate) fn change_bindings(
         &mut self,
         line: LineSlot,
@@ -40,7 +40,7 @@ impl Core {
             if matches!(change, BindingChange::Removed | BindingChange::Expired) {
                 continue;
             }
-            let position = targets.iter().position(|own| Arc::ptr_eq(own, target));
+            let position = targets.iter().position(|own| same_flow(own, target));
             if let Some(watch) = position.and_then(|position| owned.watches.get_mut(position)) {
                 watch.health.handle_registered(&profile.verdict, self.now);
                 target.seen(self.now);

@@ -1,7 +1,6 @@
 //! The owned lines as the route table wants them: new ones, changed ones, ghosts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use route_core::{Cause, Health, Line, LineKind, LineSlot, LineVerdict, Registration};
 use sip_core::build::push_socket_address;
@@ -76,21 +75,24 @@ impl Core {
     }
 
     fn set_peers(&mut self, line: LineSlot, wanted: &Line, together: Option<u32>, view: &View) {
-        let peers: Targets = wanted
-            .peers
-            .iter()
-            .filter_map(|peer| {
-                let mut uri = b"sip:".to_vec();
-                push_socket_address(&mut uri, peer.address);
+        // Out of reach is a peer of a family that no socket has.
+        let places = || {
+            wanted.peers.iter().filter_map(|peer| {
                 let rank = u16::try_from(peer.priority).unwrap_or(u16::MAX);
-                let socket = self.socket_for(peer.address, 0)?;
-                Some(Arc::new(Target::new(uri.into(), peer.address, socket, rank, None)))
+                Some((peer.address, rank, self.socket_for(peer.address, 0)?))
             })
-            .collect();
-        let place = |target: &Arc<Target>| (target.address, target.rank, target.socket);
-        if peers.iter().map(place).eq(self.targets_of(line).iter().map(place)) {
+        };
+        let current = self.targets_of(line);
+        if places().eq(current.iter().map(|target| (target.address, target.rank, target.socket))) {
             return;
         }
+        let peers: Targets = places()
+            .map(|(address, rank, socket)| {
+                let mut uri = b"sip:".to_vec();
+                push_socket_address(&mut uri, address);
+                Arc::new(Target::new(uri.into(), address, socket, rank, None))
+            })
+            .collect();
         let profile = profile_of(line, view).verdict.sane();
         let window = together.map_or(profile.interval, |count| {
             profile.fast_interval.saturating_mul(count).min(profile.interval)
@@ -106,8 +108,7 @@ impl Core {
             let before = watch.due;
             watch.plan(line, &profile, self.now);
             if before > self.now && watch.due <= self.now && watch.probe.is_none() {
-                let window: Duration = profile.interval;
-                watch.not_before = self.now + pace::spread(line, position, window);
+                watch.not_before = self.now + pace::spread(line, position, profile.interval);
             }
         }
     }

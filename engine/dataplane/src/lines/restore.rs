@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use route_core::{Cause, Health, LineKind, LineSlot, Registration};
+use sip_core::time::Timestamp;
 
 use super::bindings::First;
-use super::{Owned, profile_of, restart_grace};
+use super::{Owned, pace, profile_of, restart_grace};
 use crate::rows::{BindingRow, VerdictRow};
 use crate::slots::{Binding, Target, Targets};
 use crate::worker::{Core, View};
@@ -99,13 +100,16 @@ impl Core {
         }
         let first = if urgent { First::Fast } else { First::Within(profile.verdict.sane().interval) };
         self.set_targets(line, targets, first, view);
+        let soon = self.now + pace::spread(line, 0, profile.verdict.sane().fast_interval);
         if let Some(owned) = self.lines.owned.get_mut(&line) {
             owned.registration = Registration::Present;
-            owned.recall();
+            owned.recall(soon);
         }
     }
 
-    fn take_verdict(&mut self, row: &VerdictRow, _view: &View) {
+    fn take_verdict(&mut self, row: &VerdictRow, view: &View) {
+        let profile = profile_of(row.line, view).verdict.sane();
+        let soon = self.now + pace::spread(row.line, 0, profile.fast_interval);
         let Some(owned) = self.lines.owned.get_mut(&row.line) else { return };
         let judged = owned.verdict.health() != Health::Unknown
             || owned.watches.iter().any(|watch| watch.health.health() != Health::Unknown);
@@ -117,7 +121,7 @@ impl Core {
         owned.verdict.restore(row.health, since, cause);
         owned.restored = true;
         owned.evidence = row.evidence.as_str().into();
-        owned.recall();
+        owned.recall(soon);
         if let Some(slot) = self.shared.slots.slot(row.line) {
             slot.publish(row.health, cause, since);
         }
@@ -128,8 +132,8 @@ impl Owned {
     /// Give the targets of a restored line what its verdict says about them.
     ///
     /// Down says it of each, up or suspect only of one that is alone. Down for want of a registration says nothing about a
-    /// target.
-    fn recall(&mut self) {
+    /// target. One in doubt is asked by `soon`.
+    fn recall(&mut self, soon: Timestamp) {
         let (health, since, cause) = (self.verdict.health(), self.verdict.since(), self.verdict.cause());
         let telling = match health {
             Health::Down => !matches!(cause, Cause::NotRegistered | Cause::Expired | Cause::Removed),
@@ -140,7 +144,7 @@ impl Owned {
             return;
         }
         for watch in self.watches.iter_mut().filter(|watch| watch.health.health() == Health::Unknown) {
-            watch.restore(health, since, cause);
+            watch.restore(health, since, cause, soon);
         }
     }
 }

@@ -124,6 +124,7 @@ fn down_by_calls(health: Health, cause: Cause) -> bool {
 fn evidence_text(change: &Change) -> String {
     let Change { cause, evidence, since: now, .. } = change;
     let Evidence { options_faults, call_faults, .. } = evidence;
+    let calls = || if *call_faults == 1 { "1 call".to_owned() } else { format!("{call_faults} calls") };
     let mut text = match cause {
         Cause::Start => "nothing observed yet".to_owned(),
         Cause::OptionsTimeout => format!("{options_faults} OPTIONS without answer"),
@@ -131,9 +132,9 @@ fn evidence_text(change: &Change) -> String {
         Cause::NotRegistered => return "no binding".to_owned(),
         Cause::Expired => return "the last binding ran out".to_owned(),
         Cause::Removed => return "the phone removed its last binding".to_owned(),
-        Cause::CallFailed(code) => format!("{call_faults} calls failed, last answered {code}"),
-        Cause::CallSilent => format!("{call_faults} calls without answer"),
-        Cause::Icmp => format!("{call_faults} calls failed, the network reports the target unreachable"),
+        Cause::CallFailed(code) => format!("{} failed, last answered {code}", calls()),
+        Cause::CallSilent => format!("{} without answer", calls()),
+        Cause::Icmp => format!("{} failed, the network reports the target unreachable", calls()),
         Cause::Wish => return "the operator wants it so".to_owned(),
         Cause::OptionsAnswered => {
             let mut text = "OPTIONS answered".to_owned();

@@ -51,9 +51,10 @@ impl Watch {
         });
     }
 
-    /// Take over a verdict that was kept over a restart.
-    pub(super) fn restore(&mut self, health: Health, since: Timestamp, cause: Cause) {
-        self.health = TargetHealth::restored(health, since, cause, self.first);
+    /// Take over a verdict that was kept over a restart. In doubt, the first probe is due by `soon`.
+    pub(super) fn restore(&mut self, health: Health, since: Timestamp, cause: Cause, soon: Timestamp) {
+        let first = if health == Health::Up { self.first } else { self.first.min(soon) };
+        self.health = TargetHealth::restored(health, since, cause, first);
     }
 
     /// A probe went out.
