@@ -19,12 +19,22 @@ pub(super) struct AddressOfRecord<'m> {
 
 impl<'m> AddressOfRecord<'m> {
     pub(super) fn of(core: &Core, message: &Message<'m>, view: &View) -> Result<Self, Refused> {
-        let uri = message.to().and_then(|to| to.uri()).map_err(|_| Refused::new(400, "Malformed To Header Field"))?;
+        let uri = message
+            .to()
+            .and_then(|to| to.uri())
+            .map_err(|_| Refused::new(400, "Malformed To Header Field"))?;
         if let Scheme::Other(_) = uri.scheme {
             return Err(Refused::new(400, "Unsupported URI Scheme in To"));
         }
-        let line = if is_own_domain(core, &uri.host, view) { line_of(&uri, view) } else { None };
-        Ok(Self { user: unescaped(uri.user.unwrap_or_default()), line })
+        let line = if is_own_domain(core, &uri.host, view) {
+            line_of(&uri, view)
+        } else {
+            None
+        };
+        Ok(Self {
+            user: unescaped(uri.user.unwrap_or_default()),
+            line,
+        })
     }
 }
 
@@ -49,19 +59,19 @@ fn unescaped(user: &[u8]) -> Cow<'_, [u8]> {
     if !user.contains(&b'%') {
         return Cow::Borrowed(user);
     }
-    let digit = |at: usize| user.get(at).and_then(|octet| char::from(*octet).to_digit(16));
+    let digit = |at: usize| {
+        user.get(at)
+            .and_then(|octet| char::from(*octet).to_digit(16))
+    };
     let mut out = Vec::with_capacity(user.len());
     let mut at = 0;
     while let Some(octet) = user.get(at) {
-        match (octet, digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                out.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            _ => {
-                out.push(*octet);
-                at += 1;
-            }
+        if let (b'%', Some(high), Some(low)) = (octet, digit(at + 1), digit(at + 2)) {
+            out.push((high * 16 + low) as u8);
+            at += 3;
+        } else {
+            out.push(*octet);
+            at += 1;
         }
     }
     Cow::Owned(out)

@@ -1,12 +1,11 @@
 //! What a REGISTER makes of the bindings (RFC 3261 §10.3 items 6 and 7), as a pure function of both.
 //!
 //! Rules: an address-of-record's bindings are told apart by contact URI (§19.1.4); a request with the Call-ID of a binding must
-//! have a higher CSeq; one fault and nothing changes. The limit of contacts is the line's, whoever of its users registers.
+//! have a higher `CSeq`; one fault and nothing changes. The limit of contacts is the line's, whoever of its users registers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sip_core::build::push_decimal;
 use sip_core::header::{HeaderName, NameAddr};
 use sip_core::time::Timestamp;
 use sip_core::uri::Uri;
@@ -77,7 +76,10 @@ impl<'r> Registration<'r> {
         }
         // Counted before anything is looked at; a request may remove as many contacts as it adds.
         let limit = self.settings.max_contacts.saturating_mul(2);
-        let count = message.values(HeaderName::Contact).take(limit.saturating_add(1)).count();
+        let count = message
+            .values(HeaderName::Contact)
+            .take(limit.saturating_add(1))
+            .count();
         if count == 0 {
             return Ok(None);
         }
@@ -100,12 +102,17 @@ impl<'r> Registration<'r> {
         if self.request.message.expires() != Some(0) {
             return Err(fault(400, "Contact * without Expires 0"));
         }
-        let mut change = Change { targets: Targets::new(), changes: Vec::new() };
+        let mut change = Change {
+            targets: Targets::new(),
+            changes: Vec::new(),
+        };
         for target in self.current {
             match &target.binding {
                 Some(binding) if self.is_of_user(binding) => {
                     self.check_order(binding)?;
-                    change.changes.push((BindingChange::Removed, Arc::clone(target)));
+                    change
+                        .changes
+                        .push((BindingChange::Removed, Arc::clone(target)));
                 }
                 _ => change.targets.push(Arc::clone(target)),
             }
@@ -114,7 +121,9 @@ impl<'r> Registration<'r> {
     }
 
     fn wanted(&self, contact: &NameAddr<'r>) -> Result<Wanted<'r>, Fault> {
-        let uri = contact.uri().map_err(|_| fault(400, "Malformed Contact URI"))?;
+        let uri = contact
+            .uri()
+            .map_err(|_| fault(400, "Malformed Contact URI"))?;
         if !uri.is_sip() {
             return Err(fault(400, "Unsupported URI Scheme in Contact"));
         }
@@ -131,14 +140,21 @@ impl<'r> Registration<'r> {
             return Err(Fault::TooBrief);
         }
         let rank = 1000 - contact.q().unwrap_or(1000);
-        Ok(Wanted { raw: contact.uri, uri, rank, expires_s })
+        Ok(Wanted {
+            raw: contact.uri,
+            uri,
+            rank,
+            expires_s,
+        })
     }
 
     fn apply(&self, wanted: &[Wanted<'_>]) -> Result<Change, Fault> {
         let mut targets = self.current.clone();
         let mut changes = Vec::with_capacity(wanted.len());
         for contact in wanted {
-            let found = targets.iter().position(|target| self.is_bound(target, contact));
+            let found = targets
+                .iter()
+                .position(|target| self.is_bound(target, contact));
             if let Some(target) = found.and_then(|at| targets.get(at))
                 && let Some(binding) = &target.binding
                 && self.is_current(target)
@@ -150,8 +166,14 @@ impl<'r> Registration<'r> {
                 (Some(at), 0) => changes.push((BindingChange::Removed, targets.remove(at))),
                 (Some(at), _) => {
                     let target = self.bind(contact);
-                    targets[at] = Arc::clone(&target);
-                    changes.push((BindingChange::Refreshed, target));
+                    let older = std::mem::replace(&mut targets[at], Arc::clone(&target));
+                    if older.uri == target.uri {
+                        changes.push((BindingChange::Refreshed, target));
+                    } else {
+                        // The same by §19.1.4 in other letters, and the store goes by letters.
+                        changes.push((BindingChange::Removed, older));
+                        changes.push((BindingChange::Added, target));
+                    }
                 }
                 (None, _) => {
                     // In front: of equals the newest is the likeliest to be there.
@@ -172,15 +194,27 @@ impl<'r> Registration<'r> {
         targets: &mut Targets,
         changes: &mut Vec<(BindingChange, Arc<Target>)>,
     ) -> Result<(), Fault> {
-        let added = changes.iter().any(|(change, _)| *change == BindingChange::Added);
-        while added && targets.iter().filter(|target| target.binding.is_some()).count() > self.settings.max_contacts {
+        let added = changes
+            .iter()
+            .any(|(change, _)| *change == BindingChange::Added);
+        while added
+            && targets
+                .iter()
+                .filter(|target| target.binding.is_some())
+                .count()
+                > self.settings.max_contacts
+        {
             let first = targets
                 .iter()
                 .enumerate()
                 .filter(|(_, target)| self.is_current(target))
-                .filter_map(|(at, target)| target.binding.as_ref().map(|binding| (binding.expires, at)))
+                .filter_map(|(at, target)| {
+                    target.binding.as_ref().map(|binding| (binding.expires, at))
+                })
                 .min();
-            let Some((_, at)) = first else { return Err(TOO_MANY) };
+            let Some((_, at)) = first else {
+                return Err(TOO_MANY);
+            };
             changes.push((BindingChange::Removed, targets.remove(at)));
         }
         Ok(())
@@ -194,16 +228,28 @@ impl<'r> Registration<'r> {
             call_id: message.call_id().into(),
             cseq: message.cseq().number,
             expires: self.now + Duration::from_secs(contact.expires_s.into()),
-            user_agent: user_agent.get(..MAX_USER_AGENT).unwrap_or(user_agent).into(),
+            user_agent: user_agent
+                .get(..MAX_USER_AGENT)
+                .unwrap_or(user_agent)
+                .into(),
         };
         let Incoming { source, socket, .. } = *self.request;
-        let target = Target::new(contact.raw.into(), source, socket, contact.rank, Some(binding));
+        let target = Target::new(
+            contact.raw.into(),
+            source,
+            socket,
+            contact.rank,
+            Some(binding),
+        );
         target.seen(self.now);
         Arc::new(target)
     }
 
     fn is_bound(&self, target: &Target, contact: &Wanted<'_>) -> bool {
-        target.binding.as_ref().is_some_and(|binding| self.is_of_user(binding))
+        target
+            .binding
+            .as_ref()
+            .is_some_and(|binding| self.is_of_user(binding))
             && (*target.uri == *contact.raw
                 || Uri::parse(&target.uri).is_ok_and(|uri| uri.equivalent(&contact.uri)))
     }
@@ -221,33 +267,5 @@ impl<'r> Registration<'r> {
         let message = &self.request.message;
         let late = *binding.call_id == *message.call_id() && message.cseq().number <= binding.cseq;
         if late { Err(OUT_OF_ORDER) } else { Ok(()) }
-    }
-}
-
-/// The bindings of one address-of-record among a line's targets.
-pub(super) fn bindings_of<'t>(targets: &'t Targets, user: &'t [u8]) -> impl Iterator<Item = &'t Target> {
-    targets
-        .iter()
-        .map(Arc::as_ref)
-        .filter(move |target| target.binding.as_ref().is_some_and(|binding| binding.user.as_bytes() == user))
-}
-
-/// Append one Contact value of a 200: §10.3 item 8 wants `expires`, §10.2.1.2 gives `q` back.
-pub(super) fn write(target: &Target, expires_s: u32, out: &mut Vec<u8>) {
-    out.push(b'<');
-    out.extend_from_slice(&target.uri);
-    out.extend_from_slice(b">;expires=");
-    push_decimal(out, expires_s);
-    let q = 1000 - target.rank.min(1000);
-    out.extend_from_slice(b";q=");
-    push_decimal(out, u32::from(q / 1000));
-    let thousandths = q % 1000;
-    if thousandths > 0 {
-        out.push(b'.');
-        for (place, rest) in [(100, 1000), (10, 100), (1, 10)] {
-            if thousandths % rest > 0 {
-                out.push(b'0' + (thousandths % rest / place) as u8);
-            }
-        }
     }
 }

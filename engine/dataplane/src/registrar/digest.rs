@@ -14,7 +14,8 @@
 use route_core::{Credential, DigestAlgorithm, Line};
 use sip_core::build::ResponseWriter;
 use sip_core::digest::{
-    Accepted, Algorithm, Authorization, Challenge, Ha1, NONCE_LENGTH, NonceCount, Policy, Refusal, UriRule, Verifier,
+    Accepted, Algorithm, Authorization, Challenge, Ha1, NONCE_LENGTH, NonceCount, Policy, Refusal,
+    UriRule, Verifier,
 };
 use sip_core::header::HeaderName;
 
@@ -32,7 +33,8 @@ impl Core {
     ) -> Result<Judged, ()> {
         let settings = &view.policy.settings.registrar;
         let realm = settings.realm.as_bytes();
-        let credentials = Authorization::for_realm(request.message.headers(HeaderName::Authorization), realm);
+        let credentials =
+            Authorization::for_realm(request.message.headers(HeaderName::Authorization), realm);
         let authorization = match credentials {
             Ok(Some(authorization)) => authorization,
             Ok(None) => {
@@ -41,7 +43,12 @@ impl Core {
                 return Err(());
             }
             Err(_) => {
-                self.refuse(request, view, Judged::Again, Refused::new(400, "Malformed Credentials"));
+                self.refuse(
+                    request,
+                    view,
+                    Judged::Again,
+                    Refused::new(400, "Malformed Credentials"),
+                );
                 return Err(());
             }
         };
@@ -52,14 +59,25 @@ impl Core {
             realm,
             nonce_life_s: settings.nonce_life_s,
             // What names the Request-URI of a REGISTER is only our domain, which proxies on the way rewrite.
-            policy: Policy { uri: UriRule::Any, ..Policy::default() },
+            policy: Policy {
+                uri: UriRule::Any,
+                ..Policy::default()
+            },
         };
         let method = request.message.method().as_bytes();
-        let verdict = verifier.verify(&authorization, method, request.message.request_uri(), ha1.as_ref(), unix_s);
+        let verdict = verifier.verify(
+            &authorization,
+            method,
+            request.message.request_uri(),
+            ha1.as_ref(),
+            unix_s,
+        );
         let (stale, counter): (bool, fn(&Core) -> &Counter) = match verdict {
             Ok(Accepted { nonce, nc }) => {
                 // What is older is stale anyway.
-                self.registrar.replays.expire_before(unix_s.saturating_sub(settings.nonce_life_s));
+                self.registrar
+                    .replays
+                    .expire_before(unix_s.saturating_sub(settings.nonce_life_s));
                 if self.registrar.replays.record(nonce, nc) == NonceCount::Fresh {
                     return Ok(Judged::Once);
                 }
@@ -78,18 +96,39 @@ impl Core {
     /// 401 with a fresh nonce for each algorithm, the strongest first (RFC 8760 §2.3).
     fn challenge(&mut self, request: &Incoming<'_>, line: Option<&Line>, stale: bool, view: &View) {
         let realm = view.policy.settings.registrar.realm.as_bytes();
-        let nonce: [u8; NONCE_LENGTH] = self.registrar.nonces.issue(realm, self.unix_s(), self.registrar.salt);
+        let nonce: [u8; NONCE_LENGTH] =
+            self.registrar
+                .nonces
+                .issue(realm, self.unix_s(), self.registrar.salt);
         self.registrar.salt = self.registrar.salt.wrapping_add(1);
         let offers = |algorithm: Algorithm| {
-            line.is_none_or(|line| line.credentials.iter().any(|own| algorithm_of(own) == algorithm))
+            line.is_none_or(|line| {
+                line.credentials
+                    .iter()
+                    .any(|own| algorithm_of(own) == algorithm)
+            })
         };
-        self.answer_stateless(request, view, 401, "Unauthorized", |mut response: ResponseWriter<'_>| {
-            for algorithm in Challenge::STRONGEST_FIRST.into_iter().filter(|algorithm| offers(*algorithm)) {
-                let challenge = Challenge { realm, nonce: &nonce, algorithm, stale };
-                response = response.header_with("WWW-Authenticate", |out| challenge.write(out));
-            }
-            response
-        });
+        self.answer_stateless(
+            request,
+            view,
+            401,
+            "Unauthorized",
+            |mut response: ResponseWriter<'_>| {
+                for algorithm in Challenge::STRONGEST_FIRST
+                    .into_iter()
+                    .filter(|algorithm| offers(*algorithm))
+                {
+                    let challenge = Challenge {
+                        realm,
+                        nonce: &nonce,
+                        algorithm,
+                        stale,
+                    };
+                    response = response.header_with("WWW-Authenticate", |out| challenge.write(out));
+                }
+                response
+            },
+        );
     }
 }
 
@@ -98,7 +137,9 @@ fn ha1_of(line: &Line, authorization: &Authorization<'_>) -> Option<Ha1> {
     let algorithm = authorization.algorithm?.base();
     line.credentials
         .iter()
-        .find(|own| algorithm_of(own) == algorithm && own.username.as_bytes() == &*authorization.username)
+        .find(|own| {
+            algorithm_of(own) == algorithm && own.username.as_bytes() == &*authorization.username
+        })
         .and_then(|own| Ha1::from_hex(algorithm, own.ha1.as_bytes()))
 }
 

@@ -24,23 +24,40 @@ pub(super) struct Pending {
 
 impl Pending {
     pub(super) const fn new() -> Self {
-        Self { waiting: VecDeque::new(), first: 0 }
+        Self {
+            waiting: VecDeque::new(),
+            first: 0,
+        }
     }
 
     /// Wait for `seq`, which is not lower than any before; returns the wait's number, or the response if too many wait.
-    pub(super) fn push(&mut self, seq: u64, server: ServerId, response: Vec<u8>) -> Result<u64, Vec<u8>> {
+    pub(super) fn push(
+        &mut self,
+        seq: u64,
+        server: ServerId,
+        response: Vec<u8>,
+    ) -> Result<u64, Vec<u8>> {
         if self.waiting.len() >= MAX_WAITING {
             return Err(response);
         }
         let id = self.first + self.waiting.len() as u64;
-        self.waiting.push_back(Some(Waiting { seq, server, response }));
+        self.waiting.push_back(Some(Waiting {
+            seq,
+            server,
+            response,
+        }));
         Ok(id)
     }
 
     /// The next answer whose event is stored, with all events up to `seq`.
     pub(super) fn pop_stored(&mut self, seq: u64) -> Option<(ServerId, Vec<u8>)> {
         loop {
-            if self.waiting.front()?.as_ref().is_some_and(|waiting| waiting.seq > seq) {
+            if self
+                .waiting
+                .front()?
+                .as_ref()
+                .is_some_and(|waiting| waiting.seq > seq)
+            {
                 return None;
             }
             self.first += 1;

@@ -14,7 +14,12 @@ pub(super) const CONTACT: &str = "<sip:pbx@10.0.0.7:5062>";
 
 /// HA1 in the table's form.
 pub(super) fn credential(username: &str, algorithm: Algorithm) -> (String, String, String) {
-    let ha1 = Ha1::new(algorithm, username.as_bytes(), REALM.as_bytes(), PASSWORD.as_bytes());
+    let ha1 = Ha1::new(
+        algorithm,
+        username.as_bytes(),
+        REALM.as_bytes(),
+        PASSWORD.as_bytes(),
+    );
     let digits = String::from_utf8(ha1.as_bytes().to_vec()).unwrap();
     (username.to_owned(), algorithm.token().to_owned(), digits)
 }
@@ -22,7 +27,9 @@ pub(super) fn credential(username: &str, algorithm: Algorithm) -> (String, Strin
 /// A line that registers by `users`, with `username` and both algorithms.
 pub(super) fn line(slot: u32, users: &[&str], username: &str) -> LineSpec {
     LineSpec {
-        credentials: [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| credential(username, algorithm)).into(),
+        credentials: [Algorithm::Sha256, Algorithm::Md5]
+            .map(|algorithm| credential(username, algorithm))
+            .into(),
         ..registered_line(slot, users)
     }
 }
@@ -75,15 +82,29 @@ impl Default for Phone {
 
 impl Phone {
     pub(super) fn of(user: &str, username: &str) -> Self {
-        Self { user: user.to_owned(), username: username.to_owned(), ..Self::default() }
+        Self {
+            user: user.to_owned(),
+            username: username.to_owned(),
+            ..Self::default()
+        }
     }
 
     /// A new request with these further header fields, each ended by CRLF.
     pub(super) fn request(&mut self, headers: &str) -> String {
         self.cseq += 1;
         self.branch += 1;
-        let Self { user, call_id, cseq, branch, source, .. } = self;
-        let authorization = self.authorization.as_ref().map(|value| format!("Authorization: {value}\r\n"));
+        let Self {
+            user,
+            call_id,
+            cseq,
+            branch,
+            source,
+            ..
+        } = self;
+        let authorization = self
+            .authorization
+            .as_ref()
+            .map(|value| format!("Authorization: {value}\r\n"));
         format!(
             "REGISTER sip:example.net SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.7:5062;rport;branch=z9hG4bK{call_id}-{}-{branch}\r\n\
              From: <sip:{user}@example.net>;tag=1\r\nTo: <sip:{user}@example.net>\r\nCall-ID: {call_id}\r\n\
@@ -105,13 +126,24 @@ impl Phone {
 
     /// Answer the first challenge of `response` that is for `algorithm`.
     pub(super) fn answer(&mut self, response: &Sent, algorithm: Algorithm, nc: u32) {
-        let challenges = response.text.lines().filter_map(|line| line.strip_prefix("WWW-Authenticate: "));
+        let challenges = response
+            .text
+            .lines()
+            .filter_map(|line| line.strip_prefix("WWW-Authenticate: "));
         let challenge = challenges
             .filter_map(|value| ServerChallenge::parse(value.as_bytes()))
             .find(|challenge| challenge.algorithm == algorithm)
             .expect("the algorithm is offered");
         let credentials = Credentials::Password(self.username.as_bytes(), self.password.as_bytes());
-        let value = respond(&challenge, credentials, b"REGISTER", b"sip:example.net", b"c0", nc).unwrap();
+        let value = respond(
+            &challenge,
+            credentials,
+            b"REGISTER",
+            b"sip:example.net",
+            b"c0",
+            nc,
+        )
+        .unwrap();
         self.authorization = Some(String::from_utf8(value).unwrap());
     }
 
@@ -127,15 +159,25 @@ impl Phone {
 
 pub(super) fn exchange(stage: &mut Stage, request: &str, source: SocketAddr) -> Vec<Sent> {
     stage.receive(request, source);
-    stage.sent().into_iter().filter(|sent| sent.text.starts_with("SIP/2.0 ")).collect()
+    stage
+        .sent()
+        .into_iter()
+        .filter(|sent| sent.text.starts_with("SIP/2.0 "))
+        .collect()
 }
 
 pub(super) fn status(sent: &Sent) -> u16 {
-    sent.text.get(8..11).and_then(|code| code.parse().ok()).unwrap_or(0)
+    sent.text
+        .get(8..11)
+        .and_then(|code| code.parse().ok())
+        .unwrap_or(0)
 }
 
 /// All values of a header field.
 pub(super) fn all<'s>(sent: &'s Sent, name: &str) -> Vec<&'s str> {
     let prefix = format!("{name}: ");
-    sent.text.lines().filter_map(|line| line.strip_prefix(&prefix)).collect()
+    sent.text
+        .lines()
+        .filter_map(|line| line.strip_prefix(&prefix))
+        .collect()
 }
