@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::phone::{Phone, USER, exchange, line, status};
+use crate::events::EventBody;
 use crate::worker::testing::{Sent, Stage, settings};
 
 const BIND: &str = "Contact: <sip:pbx@10.0.0.7:5062>\r\n";
@@ -23,8 +24,11 @@ fn statuses(sent: &[Sent]) -> Vec<u16> {
         .collect()
 }
 
+/// Sequence number of the last binding event.
 fn last_seq(stage: &Stage) -> u64 {
-    stage.events().last().map_or(0, |event| event.seq)
+    let told = stage.events().into_iter();
+    let mut bindings = told.filter(|event| matches!(event.body, EventBody::Binding { .. }));
+    bindings.next_back().map_or(0, |event| event.seq)
 }
 
 #[test]
