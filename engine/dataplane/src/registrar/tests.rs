@@ -3,5 +3,6 @@
 mod authentication;
 mod bindings;
 mod phone;
+mod properties;
 mod store;
 mod torture;
