@@ -1,5 +1,6 @@
 """The customers, lines and diversions that the black-box tests use; numbers are BNetzA's for fiction."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +16,19 @@ class Registered:
     """A number that leads to it."""
     target: str
     """Where calls to that number go while it is down."""
+    md5_only: bool = False
+    """SIPp 3.6 and other old systems stop at a challenge with SHA-256; a line with MD5 alone is offered MD5 alone."""
 
 
-TRUNK = Registered("line-trunk", "trunk-a", "secret of trunk a", "+493023125010", "+491713920010")
+REALM = "sip.test.invalid"
+"""The registrar's realm in the tests."""
+
+TRUNK = Registered("line-trunk", "trunk-a", "secret-of-trunk-a", "+493023125010", "+491713920010")
 TRUNK_OWN_NUMBER, TRUNK_OWN_TARGET = "+493023125077", "+491713920077"
 """An extension of the trunk's block with a rule of its own."""
-ACCOUNT = Registered("line-account", "phone-b", "secret of phone b", "+496990009001", "+491713920020")
-VOIP = Registered("line-voip", "phone-c", "secret of phone c", "+496990009002", "+491713920021")
-CLIENT = Registered("line-client", "phone-d", "secret of phone d", "+496990009003", "+491713920022")
+ACCOUNT = Registered("line-account", "phone-b", "secret-of-phone-b", "+496990009001", "+491713920020", md5_only=True)
+VOIP = Registered("line-voip", "phone-c", "secret-of-phone-c", "+496990009002", "+491713920021")
+CLIENT = Registered("line-client", "phone-d", "secret-of-phone-d", "+496990009003", "+491713920022")
 
 GATEWAY_LINE, GATEWAY_NUMBER, GATEWAY_TARGET = "line-gateway", "+4940669691", "+491713920030"
 """A static gateway with a block; the number is the base, two digits follow."""
@@ -81,7 +87,11 @@ def _order(key: str, product: str) -> dict[str, Any]:
 
 
 def _line(phone: Registered) -> dict[str, Any]:
-    return {"id": phone.line, "user": phone.user, "password": phone.password}
+    if not phone.md5_only:
+        return {"id": phone.line, "user": phone.user, "password": phone.password}
+    ha1 = hashlib.md5(f"{phone.user}:{REALM}:{phone.password}".encode(), usedforsecurity=False).hexdigest()
+    credentials = [{"username": phone.user, "algorithm": "MD5", "ha1": ha1}]
+    return {"id": phone.line, "user": phone.user, "credentials": credentials}
 
 
 def _account(phone: Registered) -> dict[str, Any]:

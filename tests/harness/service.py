@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.harness.document import REALM
 from tests.harness.ports import free_port
 from tests.harness.sip import Address
 from tests.harness.waiting import until
 
-REALM = "sip.test.invalid"
 START_S = 30.0
 STOP_S = 20.0
 
@@ -79,7 +79,7 @@ class Service:
             "sip": {
                 "listen": [f"{written}:{self.address[1]}"],
                 "workers": workers,
-                "domains": ["example.com", "biloxi.example.com"],
+                "domains": ["example.com", "biloxi.example.com", "localhost"],
             },
             "core_peers": [
                 {"name": "core", "address": "127.0.0.0/8", "interconnect": "core"},

@@ -63,17 +63,21 @@ async def _start_dialog(aiosip: Any, service: Service, to_uri: str) -> tuple[Any
 
 async def test_an_aiosip_client_registers(aiosip: Any, service: Service) -> None:
     app, dialog = await _start_dialog(aiosip, service, f"sip:{CLIENT.user}@{service.address[0]}:{service.address[1]}")
-    answered = await asyncio.wait_for(dialog.register(expires=120), ANSWER_S)
+    try:
+        answered = await asyncio.wait_for(dialog.register(expires=120), ANSWER_S)
+    finally:
+        _close(app)
     assert answered.status_code == 200
     assert service.wait_for_health(CLIENT.line, "up")["bindings"] == 1
-    _close(app)
 
 
 async def test_an_aiosip_client_asks_options(aiosip: Any, service: Service) -> None:
     app, dialog = await _start_dialog(aiosip, service, f"sip:{service.address[0]}:{service.address[1]}")
-    answered = await asyncio.wait_for(dialog.send_message("OPTIONS", payload=""), ANSWER_S)
+    try:
+        answered = await asyncio.wait_for(dialog.send_message("OPTIONS", payload=""), ANSWER_S)
+    finally:
+        _close(app)
     assert answered.status_code == 200
-    _close(app)
 
 
 def _close(app: Any) -> None:

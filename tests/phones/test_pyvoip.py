@@ -28,7 +28,7 @@ class VoipPhone:
     def __init__(self, service: Service) -> None:
         self.answered = threading.Event()
         self.phone = pyvoip.VoIPPhone(
-            service.address[0],
+            "localhost",  # its URIs name the server without the port, so the name has to be one of the domains
             service.address[1],
             VOIP.user,
             VOIP.password,
