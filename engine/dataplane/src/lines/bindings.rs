@@ -40,7 +40,9 @@ impl Core {
             if matches!(change, BindingChange::Removed | BindingChange::Expired) {
                 continue;
             }
-            let position = targets.iter().position(|own| same_flow(own, target));
+            // One contact may be bound to several users of the line.
+            let same = targets.iter().position(|own| Arc::ptr_eq(own, target));
+            let position = same.or_else(|| targets.iter().position(|own| same_flow(own, target)));
             if let Some(watch) = position.and_then(|position| owned.watches.get_mut(position)) {
                 watch.health.handle_registered(&profile.verdict, self.now);
                 target.seen(self.now);

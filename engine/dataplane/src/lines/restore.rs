@@ -78,7 +78,8 @@ impl Core {
         for row in rows {
             let uri: Box<[u8]> = row.contact.into_bytes().into();
             let Some(socket) = self.socket_for(row.received, 0) else { continue };
-            if targets.iter().any(|target| target.uri == uri) {
+            let of_user = |target: &Target| target.binding.as_ref().is_some_and(|binding| *binding.user == *row.user);
+            if targets.iter().any(|target| target.uri == uri && of_user(target)) {
                 continue;
             }
             let mut expires = self.shared.clock.from_unix_ms(row.expires_unix_ms);
