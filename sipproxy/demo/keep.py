@@ -8,42 +8,9 @@ import sys
 from rich.console import Console
 
 from sipproxy.demo import cast as roles
+from sipproxy.demo import sipp
 from sipproxy.demo.cast import Cast
 from sipproxy.demo.running import RunningService
-
-_REDIRECTED = """\
-<?xml version="1.0" encoding="UTF-8" ?>
-<!DOCTYPE scenario SYSTEM "sipp.dtd">
-<scenario name="A call that is answered 302">
-  <send retrans="500"><![CDATA[
-
-    INVITE sip:[service]@[remote_ip]:[remote_port] SIP/2.0
-    Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-    From: <sip:caller@[local_ip]:[local_port]>;tag=[call_number]
-    To: <sip:[service]@[remote_ip]:[remote_port]>
-    Call-ID: [call_id]
-    CSeq: 1 INVITE
-    Contact: <sip:caller@[local_ip]:[local_port]>
-    Max-Forwards: 70
-    Content-Length: 0
-
-  ]]></send>
-  <recv response="100" optional="true"/>
-  <recv response="302"/>
-  <send><![CDATA[
-
-    ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0
-    Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch-3]
-    From: <sip:caller@[local_ip]:[local_port]>;tag=[call_number]
-    To: <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]
-    Call-ID: [call_id]
-    CSeq: 1 ACK
-    Max-Forwards: 70
-    Content-Length: 0
-
-  ]]></send>
-</scenario>
-"""
 
 
 def commands(service: RunningService) -> list[tuple[str, str]]:
@@ -53,13 +20,14 @@ def commands(service: RunningService) -> list[tuple[str, str]]:
     number = roles.EXTENSION_CALLED
     own = f"{sys.executable} -m sipproxy"
     call = f"-s {number} -m 1 -i 127.0.0.1 -nostdin -timeout 20 -timeout_error"
-    redirected = service.folder / "redirected.xml"
-    redirected.write_text(_REDIRECTED)
+    redirected, proxied = service.folder / "redirected.xml", service.folder / "proxied.xml"
+    redirected.write_text(sipp.REDIRECTED)
+    proxied.write_text(sipp.PROXIED)
     return [
         ("lines and their state", f"{own} status --config {config}"),
         ("what a call would get now, and why", f"{own} explain {number} --config {config}"),
         ("send a number elsewhere", f'{own} divert set {number} --to "0171 3920011" --config {config}'),
-        ("a call with SIPp (proxied while the line is up)", f"sipp {proxy} -sn uac -d 500 {call}"),
+        ("a call with SIPp (proxied while the line is up)", f"sipp {proxy} -sf {proxied} {call}"),
         ("OPTIONS to the proxy with sipsak", f"sipsak -vv -s sip:{proxy}"),
         ("a diverted call with SIPp (after Enter, while the line is down)", f"sipp {proxy} -sf {redirected} {call}"),
         ("metrics", f"curl -s http://127.0.0.1:{service.metrics_port}/metrics | grep ^sipproxy_calls"),

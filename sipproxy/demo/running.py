@@ -19,7 +19,7 @@ _CONFIGURATION = """\
 data_dir = "data"
 
 [sip]
-listen = ["127.0.0.1:0"]
+listen = ["127.0.0.1:{port}"]
 workers = 1
 
 [[core_peers]]
@@ -62,7 +62,7 @@ class RunningService:
     async def __aenter__(self) -> Self:
         """Start it and wait until it serves. Raises `SipproxyError` with the end of its log."""
         self.metrics_port = _free_port()
-        text = _CONFIGURATION.format(realm=REALM, metrics=self.metrics_port, more=self._more)
+        text = _CONFIGURATION.format(realm=REALM, port=_sip_port(), metrics=self.metrics_port, more=self._more)
         self.config.write_text(text)
         try:
             await self.start()
@@ -122,6 +122,18 @@ class RunningService:
 
     def _tail(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:]) if self.log.exists() else ""
+
+
+def _sip_port() -> int:
+    """Return a free UDP port of four digits (sipsak cuts longer ones), else 0: any."""
+    for port in range(5070, 6000):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    return 0
 
 
 def _free_port() -> int:

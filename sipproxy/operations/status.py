@@ -23,6 +23,11 @@ CAUSES = {
     "call_failed": "calls not answered",
     "icmp": "host or port unreachable",
     "wish": "set by the operator",
+    "registered": "registered",
+    "options_answered": "OPTIONS answered",
+    "removed": "de-registered by the phone",
+    "call_silent": "a call got no answer",
+    "call_answered": "a call was answered",
     "start": "",
     "": "",
 }
@@ -62,7 +67,9 @@ def _states(service: "Service") -> "list[LineState]":
 def _row(service: "Service", state: "LineState") -> dict[str, Any]:
     words = CAUSES.get(state["cause"], state["cause"])
     evidence = state["evidence"]
-    cause = f"{words}: {evidence}" if words and evidence else words or evidence
+    cause = words or evidence
+    if evidence and state["effective"] != "up":
+        cause = f"{words}: {evidence}" if words else evidence
     return {**state, "product": service.supply.product_of(state["line_id"]), "cause_text": cause}
 
 

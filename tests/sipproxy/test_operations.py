@@ -1,7 +1,10 @@
 """The operations of the admin socket, against the real service with its store and engine."""
 
+import asyncio
+import re
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -10,6 +13,7 @@ from sipproxy.demo import cast
 from sipproxy.demo.ladder import Ladder
 from sipproxy.demo.running import RunningService
 from sipproxy.errors import AdminError, ServiceNotRunning
+from sipproxy.operations.status import CAUSES
 
 pytestmark = [pytest.mark.service, pytest.mark.asyncio(loop_scope="module")]
 
@@ -131,3 +135,11 @@ async def test_call_record_tells_what_happened(loaded: RunningService) -> None:
         assert "+4969900099" not in str(records)
     finally:
         agents.close()
+
+
+async def test_every_cause_of_the_engine_has_words() -> None:
+    file = Path(__file__).parents[2] / "engine/route-core/src/verdict/mod.rs"
+    source = await asyncio.to_thread(file.read_text)
+    slugs = set(re.findall(r'=> \("(\w+)", (?:0|code)\)', source))
+    assert slugs
+    assert slugs - set(CAUSES) == set()

@@ -16,9 +16,6 @@ fn a_restored_verdict_holds_until_fresh_evidence_whichever_comes_first() {
         assert_eq!((Health::Down, Cause::OptionsTimeout), stage.health(LINE));
         let ago = stage.now() - stage.shared.slots.read(LINE).unwrap().since();
         assert!(ago.abs_diff(seconds(60)) < seconds(1), "{ago:?}");
-        let from = stage.now();
-        let soon = stage.next_probe().at - from;
-        assert!(soon <= seconds(1) + TICK, "in doubt it is asked at the fast pace, not after {soon:?}");
         stage.advance(seconds(30));
         assert_eq!(Health::Down, stage.health(LINE).0);
         assert!(stage.verdict_events().is_empty());
