@@ -9,7 +9,18 @@ the engine; a slot is never used again for another thing while the process lives
 """
 
 from collections.abc import Sequence
-from typing import Literal, TypedDict, final
+from typing import Literal, Self, TypedDict, final
+
+__all__ = [
+    "BUILD",
+    "NOT_LIVE",
+    "VERSION",
+    "DeltaError",
+    "Engine",
+    "EngineError",
+    "RouteTable",
+    "SettingsError",
+]
 
 VERSION: str
 BUILD: dict[str, str]
@@ -155,7 +166,7 @@ class Explanation(TypedDict):
 class RouteTable:
     """Lines, rules and numbers. Cheap to share; the engine and the simulator read the same object."""
 
-    def __init__(self) -> None: ...
+    def __new__(cls) -> Self: ...
     def apply(self, delta: Delta) -> None:
         """Apply a delta whole or not at all (`DeltaError`). A million numbers take about a second: page them."""
     def counts(self) -> dict[str, int]:
@@ -227,7 +238,7 @@ class CallRecord(TypedDict):
 class Engine:
     """Worker threads with their sockets. Created bound but silent; `start` lets packets in."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __new__(cls, settings: EngineSettings) -> Self:
         """Bind the sockets. Raises `SettingsError`; nothing is left bound then."""
     def start(self) -> None: ...
     def addresses(self) -> list[str]:
