@@ -86,6 +86,17 @@ struct Record {
     steps: Vec<(u32, Step)>,
 }
 
+/// The hash by which a call's records are found. Without a key: who makes two calls collide sees both of his own.
+pub(crate) fn call_hash(call_id: &[u8]) -> u64 {
+    call_id.chunks(8).fold(call_id.len() as u64, |hash, chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        (hash ^ u64::from_le_bytes(word))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29)
+    })
+}
+
 pub(crate) struct CallLog {
     answered: Vec<Opening>,
     next_answered: usize,

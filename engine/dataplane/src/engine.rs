@@ -296,7 +296,7 @@ impl Engine {
 
     /// What happened to the recent calls with this Call-ID.
     pub fn calls(&self, call_id: &[u8]) -> Vec<CallRow> {
-        let call_hash = self.shared.call_hash(call_id);
+        let call_hash = crate::calls::call_hash(call_id);
         let found = self.ask(Vec::new(), |_, answer| Question::Calls {
             call_hash,
             answer,

@@ -1,69 +1,105 @@
-//! Which transactions were answered 302 at once, so that a verdict's flip cannot give one call two answers.
+//! Which INVITEs were answered at once, so that a verdict's flip cannot give one call two answers.
 //!
 //! A stateless answer (RFC 3261 §8.2.7) is computed anew for each retransmission of the INVITE. If the line came back in
-//! between, the retransmission would be proxied: one transaction, two finals. So the first decision is remembered here, as
-//! 64 bits of the transaction's key, for as long as the caller may retransmit (64·T1). A write per redirect, a look-up only
-//! for a line that flipped within that time.
+//! between, the retransmission would be proxied: one transaction, two finals, and a phone that rings for nobody. So the
+//! first answer is remembered here, with 48 bits of the transaction's key, for as long as the caller may retransmit
+//! (64·T1). A write for each answer, a look-up only for an INVITE that would be sent on now.
 
+use route_core::Cause;
 use sip_core::time::Timestamp;
+
+use crate::slots::{cause_code, cause_of};
 
 /// Slots per bucket: one cache line of eight octets each.
 const WAYS: usize = 8;
 
 /// A set-associative table; a full bucket forgets its oldest.
-pub(crate) struct RedirectMemo {
+pub(crate) struct AnswerMemo {
     buckets: Box<[[u64; WAYS]]>,
 }
 
-/// An entry is 48 bits of the key and 16 bits of the time in units of 1.024 s: a forgotten entry is told by its age.
-const AGE_BITS: u32 = 16;
-const AGE_MASK: u64 = (1 << AGE_BITS) - 1;
-/// 64·T1 = 32 s, in units of 1.024 s, rounded up, plus one for the unit under way.
-const LIFETIME: u64 = 33;
+/// What an INVITE was answered without a transaction. Status codes within a cause are not kept: no header shows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// 302 to the targets of a rule.
+    Redirect(Cause),
+    /// 480.
+    Unavailable(Cause),
+    /// 404, or as the interconnect is set.
+    NotFound,
+}
 
-impl RedirectMemo {
-    /// `capacity`: redirects remembered at the same time, rounded up to a power of two.
+/// An entry is 48 bits of the key, 8 bits of the answer, 8 bits of the time in units of 2²⁰ µs.
+const AGE_MASK: u64 = 0xff;
+const ANSWER_SHIFT: u32 = 8;
+const TAG_MASK: u64 = !0xffff;
+/// 64·T1 = 32 s in those units, rounded up, plus one for the unit under way.
+const LIFETIME: u64 = 32;
+
+impl AnswerMemo {
+    /// `capacity`: answers remembered at the same time, rounded up to a power of two.
     pub(crate) fn new(capacity: usize) -> Self {
         let buckets = (capacity / WAYS).next_power_of_two().max(1);
-        Self { buckets: vec![[0; WAYS]; buckets].into_boxed_slice() }
+        Self {
+            buckets: vec![[0; WAYS]; buckets].into_boxed_slice(),
+        }
     }
 
-    pub(crate) fn remember(&mut self, key: u128, now: Timestamp) {
-        let (bucket, entry) = self.place(key, now);
+    pub(crate) fn remember(&mut self, key: u128, answer: Answer, now: Timestamp) {
+        let (bucket, tag) = self.place(key);
+        let age_of = |way: u64| unit(now).wrapping_sub(way) & AGE_MASK;
         let ways = &mut self.buckets[bucket];
-        if let Some(way) = ways.iter_mut().find(|way| (**way ^ entry) & !AGE_MASK == 0) {
-            *way = entry;
-            return;
-        }
-        let age = |way: u64| entry.wrapping_sub(way) & AGE_MASK;
-        let mut oldest = 0;
+        let mut place = 0;
         for way in 0..WAYS {
-            if ways[way] == 0 {
-                oldest = way;
+            if ways[way] == 0 || ways[way] & TAG_MASK == tag {
+                place = way;
                 break;
             }
-            if age(ways[way]) > age(ways[oldest]) {
-                oldest = way;
+            if age_of(ways[way]) > age_of(ways[place]) {
+                place = way;
             }
         }
-        ways[oldest] = entry;
+        ways[place] = tag | u64::from(answer.encode()) << ANSWER_SHIFT | unit(now) & AGE_MASK;
     }
 
-    pub(crate) fn contains(&self, key: u128, now: Timestamp) -> bool {
-        let (bucket, entry) = self.place(key, now);
-        self.buckets[bucket].iter().any(|way| {
-            *way != 0
-                && (*way ^ entry) & !AGE_MASK == 0
-                && entry.wrapping_sub(*way) & AGE_MASK <= LIFETIME
-        })
+    /// The answer that this transaction was given lately.
+    pub(crate) fn recall(&self, key: u128, now: Timestamp) -> Option<Answer> {
+        let (bucket, tag) = self.place(key);
+        let entry = self.buckets[bucket]
+            .iter()
+            .find(|way| **way & TAG_MASK == tag)?;
+        let age = unit(now).wrapping_sub(*entry) & AGE_MASK;
+        (age <= LIFETIME).then(|| Answer::decode((*entry >> ANSWER_SHIFT) as u8))
     }
 
-    fn place(&self, key: u128, now: Timestamp) -> (usize, u64) {
+    fn place(&self, key: u128) -> (usize, u64) {
         let bucket = key as usize & (self.buckets.len() - 1);
-        let tag = ((key >> 64) as u64) & !AGE_MASK;
-        // Tag 0 would look like an empty way in its first unit of time.
-        let tag = if tag == 0 { 1 << AGE_BITS } else { tag };
-        (bucket, tag | ((now.as_micros() >> 20) & AGE_MASK))
+        let tag = (key >> 64) as u64 & TAG_MASK;
+        // Tag 0 would look like an empty way.
+        (bucket, if tag == 0 { 1 << 16 } else { tag })
+    }
+}
+
+const fn unit(now: Timestamp) -> u64 {
+    now.as_micros() >> 20
+}
+
+impl Answer {
+    const fn encode(self) -> u8 {
+        match self {
+            Self::Redirect(cause) => cause_code(cause) as u8,
+            Self::Unavailable(cause) => cause_code(cause) as u8 | 0x40,
+            Self::NotFound => 0x80,
+        }
+    }
+
+    const fn decode(code: u8) -> Self {
+        let cause = cause_of(code as u32 & 0x3f);
+        match code & 0xc0 {
+            0 => Self::Redirect(cause),
+            0x40 => Self::Unavailable(cause),
+            _ => Self::NotFound,
+        }
     }
 }
 
@@ -75,27 +111,48 @@ mod tests {
         Timestamp::from_micros(seconds * 1_000_000)
     }
 
+    const DOWN: Answer = Answer::Redirect(Cause::OptionsTimeout);
+
     #[test]
     fn remembers_for_the_time_a_caller_retransmits_and_forgets_after() {
-        let mut memo = RedirectMemo::new(1024);
+        let mut memo = AnswerMemo::new(1024);
         let key = 0x1234_5678_9abc_def0_1111_2222_3333_4444;
-        memo.remember(key, at(100));
-        assert!(memo.contains(key, at(100)));
-        assert!(memo.contains(key, at(132)));
-        assert!(!memo.contains(key, at(140)));
-        assert!(!memo.contains(key ^ (1 << 100), at(100)));
+        memo.remember(key, DOWN, at(100));
+        assert_eq!(Some(DOWN), memo.recall(key, at(100)));
+        assert_eq!(Some(DOWN), memo.recall(key, at(132)));
+        assert_eq!(None, memo.recall(key, at(140)));
+        assert_eq!(None, memo.recall(key ^ (1 << 100), at(100)));
     }
 
     #[test]
     fn a_full_bucket_forgets_its_oldest() {
-        let mut memo = RedirectMemo::new(8);
+        let mut memo = AnswerMemo::new(8);
         let key = |i: u64| u128::from(i + 1) << 90;
         for i in 0..9 {
-            memo.remember(key(i), at(100 + 2 * i));
+            memo.remember(key(i), DOWN, at(100 + 2 * i));
         }
-        assert!(!memo.contains(key(0), at(118)));
+        assert_eq!(None, memo.recall(key(0), at(118)));
         for i in 1..9 {
-            assert!(memo.contains(key(i), at(118)), "{i}");
+            assert_eq!(Some(DOWN), memo.recall(key(i), at(118)), "{i}");
+        }
+    }
+
+    #[test]
+    fn each_answer_is_read_back_as_it_was_given() {
+        let causes = [
+            Cause::Start,
+            Cause::Expired,
+            Cause::CallSilent,
+            Cause::Wish,
+            Cause::CallFailed(0),
+        ];
+        let of_causes = causes
+            .into_iter()
+            .flat_map(|cause| [Answer::Redirect(cause), Answer::Unavailable(cause)]);
+        for answer in of_causes.chain([Answer::NotFound]) {
+            let mut memo = AnswerMemo::new(8);
+            memo.remember(7, answer, at(1));
+            assert_eq!(Some(answer), memo.recall(7, at(2)));
         }
     }
 }

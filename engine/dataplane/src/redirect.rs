@@ -39,7 +39,9 @@ impl Diversion<'_> {
     ) -> ([Digits; MAX_CONTACTS], usize) {
         let mut targets = [Digits::EMPTY; MAX_CONTACTS];
         let mut count = 0;
-        for target in usable_targets(table, self.called, self.line, self.rule, health_of).take(MAX_CONTACTS) {
+        for target in
+            usable_targets(table, self.called, self.line, self.rule, health_of).take(MAX_CONTACTS)
+        {
             targets[count] = target;
             count += 1;
         }
@@ -47,7 +49,12 @@ impl Diversion<'_> {
     }
 
     /// Append the header fields that `request` is answered with; `targets` as `Self::targets` gave them.
-    pub(crate) fn write<'o>(&self, request: &Message<'_>, targets: &[Digits], response: ResponseWriter<'o>) -> ResponseWriter<'o> {
+    pub(crate) fn write<'o>(
+        &self,
+        request: &Message<'_>,
+        targets: &[Digits],
+        response: ResponseWriter<'o>,
+    ) -> ResponseWriter<'o> {
         let reason = reason_for(self.cause);
         let mut response = response.header_with("Contact", |out| {
             for (position, target) in targets.iter().enumerate() {
@@ -71,10 +78,15 @@ impl Diversion<'_> {
             });
         }
         if self.wants_history(request) {
-            response = response.header_with("History-Info", |out| self.history(targets, &reason, out));
+            response =
+                response.header_with("History-Info", |out| self.history(targets, &reason, out));
         }
         response.header_with("Reason", |out| {
-            let _ = write!(out, "Q.850;cause={};text=\"{}\"", reason.q850, reason.q850_text);
+            let _ = write!(
+                out,
+                "Q.850;cause={};text=\"{}\"",
+                reason.q850, reason.q850_text
+            );
             if self.interconnect.reason_sip {
                 let _ = write!(out, ", SIP;cause={}", reason.cause_param);
             }
@@ -87,7 +99,8 @@ impl Diversion<'_> {
             HistoryInfo::Always => true,
             HistoryInfo::Never => false,
             HistoryInfo::IfOffered => {
-                request.has(HeaderName::HistoryInfo) || request.has_option(HeaderName::Supported, "histinfo")
+                request.has(HeaderName::HistoryInfo)
+                    || request.has_option(HeaderName::Supported, "histinfo")
             }
         }
     }
@@ -139,7 +152,9 @@ impl Diversion<'_> {
                 out.extend_from_slice(self.interconnect.international_prefix.as_bytes());
             }
             NumberFormat::National => {
-                if let Some(national) = digits.strip_prefix(self.interconnect.country_code.as_bytes()) {
+                if let Some(national) =
+                    digits.strip_prefix(self.interconnect.country_code.as_bytes())
+                {
                     out.extend_from_slice(self.interconnect.national_prefix.as_bytes());
                     out.extend_from_slice(national);
                     return;
@@ -171,6 +186,9 @@ mod tests {
             quality(position, &mut out);
             out.push(b' ');
         }
-        assert_eq!("1.0 0.9 0.8 0.7 0.6 0.5 0.4 0.3 0.2 0.1 0.0 ", String::from_utf8(out).unwrap());
+        assert_eq!(
+            "1.0 0.9 0.8 0.7 0.6 0.5 0.4 0.3 0.2 0.1 0.0 ",
+            String::from_utf8(out).unwrap()
+        );
     }
 }

@@ -6,10 +6,8 @@ use std::hash::{BuildHasher, Hasher};
 use sip_core::transaction::key::HashKey;
 
 pub(crate) struct Secrets {
-    /// Transaction keys: never leave the process.
+    /// Transaction keys, and the To tags of our own answers that come of them: the same on all nodes.
     pub(crate) transaction: HashKey,
-    /// To tags of stateless answers: the same on all nodes.
-    pub(crate) tag: HashKey,
     /// Branches of our own requests.
     pub(crate) branch: HashKey,
     /// Record-Route tokens: the same on all nodes.
@@ -22,7 +20,6 @@ impl Secrets {
     pub(crate) fn new(secret: &[u8; 32]) -> Self {
         Self {
             transaction: HashKey::derive(secret, "transaction"),
-            tag: HashKey::derive(secret, "tag"),
             branch: HashKey::derive(secret, "branch"),
             route: HashKey::derive(secret, "record-route"),
             nonce: *secret,

@@ -21,7 +21,11 @@ pub struct SettingsError {
 
 impl SettingsError {
     pub(crate) fn new(place: impl Into<String>, what: impl Into<String>, remedy: &str) -> Self {
-        Self { place: place.into(), what: what.into(), remedy: remedy.to_owned() }
+        Self {
+            place: place.into(),
+            what: what.into(),
+            remedy: remedy.to_owned(),
+        }
     }
 }
 
@@ -225,7 +229,7 @@ impl CallTimers {
         suspect_us: 1_000_000,
         trying_us: 8_000_000,
         ring_us: 181_000_000,
-        fault_codes: FaultCodes([0; 5]),
+        fault_codes: FaultCodes::USUAL,
     };
 }
 
@@ -234,6 +238,9 @@ impl CallTimers {
 pub struct FaultCodes([u64; 5]);
 
 impl FaultCodes {
+    /// 408 and 503: what a line's gateway answers when the line behind it is gone.
+    pub const USUAL: Self = Self([1 << (408 - 400), 1 << (503 - 400 - 64), 0, 0, 0]);
+
     /// Codes outside 400…699 are ignored.
     pub fn new(codes: impl IntoIterator<Item = u16>) -> Self {
         let mut bits = [0; 5];
@@ -265,23 +272,36 @@ pub(crate) struct Policy {
 impl Policy {
     pub(crate) fn new(settings: Settings) -> Result<Arc<Self>, SettingsError> {
         if settings.listen.is_empty() {
-            return Err(SettingsError::new("listen", "is empty", "name at least one address, e.g. 192.0.2.10:5060"));
+            return Err(SettingsError::new(
+                "listen",
+                "is empty",
+                "name at least one address, e.g. 192.0.2.10:5060",
+            ));
         }
         for (i, address) in settings.listen.iter().enumerate() {
             if address.ip().is_unspecified() {
                 return Err(SettingsError::new(
                     format!("listen[{i}]"),
-                    format!("{address} stands for all addresses, but Via and Record-Route must name one"),
+                    format!(
+                        "{address} stands for all addresses, but Via and Record-Route must name one"
+                    ),
                     "name each address of this host that shall take SIP",
                 ));
             }
         }
         if !(1..=64).contains(&settings.workers) {
-            return Err(SettingsError::new("workers", "is not between 1 and 64", "use the number of cores for SIP"));
+            return Err(SettingsError::new(
+                "workers",
+                "is not between 1 and 64",
+                "use the number of cores for SIP",
+            ));
         }
         let mut peers = Vec::new();
         for (i, peer) in settings.core_peers.iter().enumerate() {
-            let index = settings.interconnects.iter().position(|x| x.name == peer.interconnect);
+            let index = settings
+                .interconnects
+                .iter()
+                .position(|x| x.name == peer.interconnect);
             let Some(index) = index else {
                 return Err(SettingsError::new(
                     format!("core_peers[{i}].interconnect"),
@@ -293,9 +313,18 @@ impl Policy {
         }
         // The most specific network first, a given port before any port.
         peers.sort_by_key(|(peer, _)| (u8::MAX - peer.prefix_length, peer.port == 0));
-        let profiles =
-            settings.profiles.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
-        Ok(Arc::new(Self { settings, peers, profiles, fallback: LineProfile::fallback() }))
+        let profiles = settings
+            .profiles
+            .iter()
+            .enumerate()
+            .map(|(i, p)| (p.name.clone(), i))
+            .collect();
+        Ok(Arc::new(Self {
+            settings,
+            peers,
+            profiles,
+            fallback: LineProfile::fallback(),
+        }))
     }
 
     /// The interconnect that `source` belongs to; `None`: not a core peer.
@@ -311,7 +340,9 @@ impl Policy {
 
     /// Whether an address belongs to a core peer, whatever its port.
     pub(crate) fn interconnect_of_ip(&self, ip: IpAddr) -> bool {
-        self.peers.iter().any(|(peer, _)| within(ip, peer.network, peer.prefix_length))
+        self.peers
+            .iter()
+            .any(|(peer, _)| within(ip, peer.network, peer.prefix_length))
     }
 
     pub(crate) fn interconnect(&self, name: &str) -> Option<&Interconnect> {
@@ -320,7 +351,10 @@ impl Policy {
 
     /// The profile of this name, or a careful one if it is not configured.
     pub(crate) fn profile(&self, name: &str) -> &LineProfile {
-        self.profiles.get(name).and_then(|index| self.settings.profiles.get(*index)).unwrap_or(&self.fallback)
+        self.profiles
+            .get(name)
+            .and_then(|index| self.settings.profiles.get(*index))
+            .unwrap_or(&self.fallback)
     }
 
     /// How long calls to a line of this profile wait.
@@ -330,18 +364,25 @@ impl Policy {
 
     /// Whether a Request-URI's host is us: one of the domains, or a listen address.
     pub(crate) fn is_own_domain(&self, host: &[u8]) -> bool {
-        self.settings.domains.iter().any(|domain| domain.as_bytes().eq_ignore_ascii_case(host))
+        self.settings
+            .domains
+            .iter()
+            .any(|domain| domain.as_bytes().eq_ignore_ascii_case(host))
     }
 }
 
 fn within(address: IpAddr, network: IpAddr, length: u8) -> bool {
     match (address, network) {
         (IpAddr::V4(a), IpAddr::V4(n)) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(length.min(32))).unwrap_or(0);
+            let mask = u32::MAX
+                .checked_shl(32 - u32::from(length.min(32)))
+                .unwrap_or(0);
             (u32::from(a) ^ u32::from(n)) & mask == 0
         }
         (IpAddr::V6(a), IpAddr::V6(n)) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(length.min(128))).unwrap_or(0);
+            let mask = u128::MAX
+                .checked_shl(128 - u32::from(length.min(128)))
+                .unwrap_or(0);
             (u128::from(a) ^ u128::from(n)) & mask == 0
         }
         _ => false,

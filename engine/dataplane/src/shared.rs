@@ -37,11 +37,6 @@ pub(crate) struct Desk {
 }
 
 impl Shared {
-    /// The hash by which call records are found.
-    pub(crate) fn call_hash(&self, call_id: &[u8]) -> u64 {
-        self.secrets.transaction.mac64(call_id)
-    }
-
     /// Post a letter to the owner of `line`.
     pub(crate) fn post_to_owner(&self, line: LineSlot, letter: Letter) -> bool {
         self.workers[crate::slots::owner(line, self.workers.len())]

@@ -76,7 +76,9 @@ impl Target {
 
     /// When the last packet of any kind came from there.
     pub(crate) fn last_seen(&self) -> Option<Timestamp> {
-        Some(self.last_seen.load(Ordering::Relaxed)).filter(|at| *at != 0).map(Timestamp::from_micros)
+        Some(self.last_seen.load(Ordering::Relaxed))
+            .filter(|at| *at != 0)
+            .map(Timestamp::from_micros)
     }
 
     pub(crate) fn seen(&self, now: Timestamp) {
@@ -85,9 +87,12 @@ impl Target {
 
     /// Keep what is known about the same flow when a binding is refreshed.
     pub(crate) fn inherit(&self, older: &Self) {
-        self.health.store(older.health.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.rtt_us.store(older.rtt_us.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.last_seen.store(older.last_seen.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.health
+            .store(older.health.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.rtt_us
+            .store(older.rtt_us.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.last_seen
+            .store(older.last_seen.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 
@@ -157,11 +162,15 @@ impl Slot {
     }
 
     pub(crate) fn has_targets(&self) -> bool {
-        self.targets.load().as_ref().is_some_and(|targets| !targets.is_empty())
+        self.targets
+            .load()
+            .as_ref()
+            .is_some_and(|targets| !targets.is_empty())
     }
 
     pub(crate) fn set_targets(&self, targets: Targets) {
-        self.targets.store((!targets.is_empty()).then(|| Arc::new(targets)));
+        self.targets
+            .store((!targets.is_empty()).then(|| Arc::new(targets)));
     }
 }
 
@@ -176,7 +185,9 @@ pub(crate) struct Slots {
 
 impl Slots {
     pub(crate) fn new() -> Self {
-        Self { chunks: (0..CHUNKS).map(|_| OnceLock::new()).collect() }
+        Self {
+            chunks: (0..CHUNKS).map(|_| OnceLock::new()).collect(),
+        }
     }
 
     /// The slot of `line`; `None` beyond sixteen million lines, or if it was never written.
@@ -218,7 +229,7 @@ const fn health_of(code: u8) -> Health {
     }
 }
 
-const fn cause_code(cause: Cause) -> u32 {
+pub(crate) const fn cause_code(cause: Cause) -> u32 {
     let (kind, code) = match cause {
         Cause::Start => (0, 0),
         Cause::OptionsTimeout => (1, 0),
@@ -237,7 +248,7 @@ const fn cause_code(cause: Cause) -> u32 {
     kind | (code as u32) << 16
 }
 
-const fn cause_of(code: u32) -> Cause {
+pub(crate) const fn cause_of(code: u32) -> Cause {
     let status = (code >> 16) as u16;
     match code & 0xffff {
         1 => Cause::OptionsTimeout,

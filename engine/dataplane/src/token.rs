@@ -41,8 +41,8 @@ impl Ends {
         for (octet, pair) in octets.iter_mut().zip(token.chunks_exact(2)) {
             *octet = unhex(pair[0])? << 4 | unhex(pair[1])?;
         }
-        let (plain, signature) =
-            octets[..token.len() / 2].split_at_checked((token.len() / 2).checked_sub(SIGNATURE)?)?;
+        let (plain, signature) = octets[..token.len() / 2]
+            .split_at_checked((token.len() / 2).checked_sub(SIGNATURE)?)?;
         let expected = secret.mac64(plain).to_be_bytes();
         // One comparison of two words; a byte-wise early exit would tell how much was right.
         if u64::from_be_bytes(expected) != u64::from_be_bytes(signature.try_into().ok()?) {
@@ -79,8 +79,12 @@ impl Ends {
 fn decode(octets: &[u8]) -> Option<(SocketAddr, &[u8])> {
     let (family, rest) = octets.split_first()?;
     let (ip, rest) = match family {
-        4 => rest.split_first_chunk::<4>().map(|(ip, r)| (IpAddr::V4(Ipv4Addr::from(*ip)), r))?,
-        6 => rest.split_first_chunk::<16>().map(|(ip, r)| (IpAddr::V6(Ipv6Addr::from(*ip)), r))?,
+        4 => rest
+            .split_first_chunk::<4>()
+            .map(|(ip, r)| (IpAddr::V4(Ipv4Addr::from(*ip)), r))?,
+        6 => rest
+            .split_first_chunk::<16>()
+            .map(|(ip, r)| (IpAddr::V6(Ipv6Addr::from(*ip)), r))?,
         _ => return None,
     };
     let (port, rest) = rest.split_first_chunk::<2>()?;
@@ -110,7 +114,10 @@ mod tests {
             ("[2001:db8::1]:1", "[2001:db8::ffff]:2"),
         ];
         for (line, core) in pairs {
-            let ends = Ends { line: line.parse().unwrap(), core: core.parse().unwrap() };
+            let ends = Ends {
+                line: line.parse().unwrap(),
+                core: core.parse().unwrap(),
+            };
             let mut token = Vec::new();
             ends.write(&secret, &mut token);
             assert_eq!(Some(ends), Ends::read(&token, &secret));

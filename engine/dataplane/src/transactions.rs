@@ -155,7 +155,11 @@ impl Transactions {
         socket: usize,
         io: &mut Io<'_>,
     ) -> ServerId {
-        let kind = if is_invite { Kind::InviteServer } else { Kind::NonInviteServer };
+        let kind = if is_invite {
+            Kind::InviteServer
+        } else {
+            Kind::NonInviteServer
+        };
         let machine = Transaction::new(kind, false, &self.timers, io.now);
         let id = self.servers.insert(Server {
             machine,
@@ -172,14 +176,24 @@ impl Transactions {
 
     /// A retransmission of the request, or the ACK to our final response.
     pub(crate) fn server_event(&mut self, id: ServerId, event: Event, io: &mut Io<'_>) -> Signals {
-        let Some(server) = self.servers.get_mut(id) else { return Signals::default() };
+        let Some(server) = self.servers.get_mut(id) else {
+            return Signals::default();
+        };
         let actions = server.machine.handle(event, &self.timers, io.now);
         self.run_server(id, actions, io)
     }
 
     /// Send `response` with `status`, now and again as the machine wants it.
-    pub(crate) fn respond(&mut self, id: ServerId, status: u16, response: Vec<u8>, io: &mut Io<'_>) -> Signals {
-        let Some(server) = self.servers.get_mut(id) else { return Signals::default() };
+    pub(crate) fn respond(
+        &mut self,
+        id: ServerId,
+        status: u16,
+        response: Vec<u8>,
+        io: &mut Io<'_>,
+    ) -> Signals {
+        let Some(server) = self.servers.get_mut(id) else {
+            return Signals::default();
+        };
         let event = match status {
             ..=199 => Event::Provisional,
             200..=299 => Event::Success,
@@ -196,11 +210,14 @@ impl Transactions {
 
     fn run_server(&mut self, id: ServerId, actions: &[Action], io: &mut Io<'_>) -> Signals {
         let mut signals = Signals::default();
-        let Some(server) = self.servers.get_mut(id) else { return signals };
+        let Some(server) = self.servers.get_mut(id) else {
+            return signals;
+        };
         for action in actions {
             match action {
                 Action::SendResponse | Action::ResendResponse => {
-                    io.outbox.push(server.socket, server.destination, &server.response);
+                    io.outbox
+                        .push(server.socket, server.destination, &server.response);
                 }
                 Action::PassToUser => signals.pass = true,
                 Action::InformTimeout => signals.timeout = true,
@@ -247,7 +264,11 @@ impl Transactions {
         user: ClientUser,
         io: &mut Io<'_>,
     ) -> ClientId {
-        let kind = if is_invite { Kind::InviteClient } else { Kind::NonInviteClient };
+        let kind = if is_invite {
+            Kind::InviteClient
+        } else {
+            Kind::NonInviteClient
+        };
         let machine = Transaction::new(kind, false, &self.timers, io.now);
         let id = self.clients.insert(Client {
             machine,
@@ -265,18 +286,23 @@ impl Transactions {
 
     /// A response came, or the transaction user gives up (`Event::Abandon`).
     pub(crate) fn client_event(&mut self, id: ClientId, event: Event, io: &mut Io<'_>) -> Signals {
-        let Some(client) = self.clients.get_mut(id) else { return Signals::default() };
+        let Some(client) = self.clients.get_mut(id) else {
+            return Signals::default();
+        };
         let actions = client.machine.handle(event, &self.timers, io.now);
         self.run_client(id, actions, io)
     }
 
     fn run_client(&mut self, id: ClientId, actions: &[Action], io: &mut Io<'_>) -> Signals {
         let mut signals = Signals::default();
-        let Some(client) = self.clients.get_mut(id) else { return signals };
+        let Some(client) = self.clients.get_mut(id) else {
+            return signals;
+        };
         for action in actions {
             match action {
                 Action::SendRequest | Action::ResendRequest => {
-                    io.outbox.push(client.socket, client.destination, &client.request);
+                    io.outbox
+                        .push(client.socket, client.destination, &client.request);
                 }
                 Action::SendAck => signals.acknowledge = true,
                 Action::PassToUser => signals.pass = true,
@@ -318,7 +344,11 @@ impl Transactions {
 
     /// Destroy a terminated client transaction, after its user was told. A living one stays.
     pub(crate) fn bury_client(&mut self, id: ClientId) {
-        if self.clients.get(id).is_some_and(|client| client.machine.is_terminated()) {
+        if self
+            .clients
+            .get(id)
+            .is_some_and(|client| client.machine.is_terminated())
+        {
             self.clients.remove(id);
         }
     }

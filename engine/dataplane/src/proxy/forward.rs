@@ -1,16 +1,16 @@
 //! Sending a request on: RFC 3261 §16.6.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use route_core::{Health, LineSlot, RequestUri};
+use route_core::{Digits, Health, LineSlot, RequestUri};
 use sip_core::build::{RequestForward, ResponseWriter, push_socket_address};
 use sip_core::header::HeaderName;
 use sip_core::message::OwnedMessage;
 use sip_core::time::Timestamp;
-use sip_core::transaction::key::TransactionKey;
 use sip_core::uri::Uri;
 
 use super::{Branch, Call, Context, ContextId, Fate, Heard};
@@ -22,6 +22,12 @@ use crate::worker::{Core, Incoming, View};
 
 /// RFC 3261 §16.6 item 11: more than three minutes.
 pub(super) const TIMER_C: Duration = Duration::from_secs(181);
+
+/// When a request that is no INVITE gets a 100: Timer E of its sender has reached T2 (RFC 4320 §4.1).
+const SLOW_ANSWER: Duration = Duration::from_millis(3_500);
+
+/// Targets that a call tries at most: the caller does not wait for more.
+const MAX_TRIES: usize = 8;
 
 /// How a copy of a request differs from what came.
 pub(super) struct Copy<'c> {
@@ -35,26 +41,37 @@ pub(super) struct Copy<'c> {
 
 impl Core {
     /// Begin a call to its line.
-    pub(super) fn proxy_call(&mut self, request: &Incoming<'_>, key: TransactionKey, call: Call, view: &View) {
+    pub(super) fn proxy_call(&mut self, request: &Incoming<'_>, call: Call, view: &View) {
         let queue = VecDeque::from(self.call_targets(call.line));
         self.counters.calls_proxied.increment();
-        let id = self.open_context(request, key, Some(call), queue);
-        self.try_next_target(id, view);
+        let id = self.open_context(request, Some(call), queue);
+        if !self.try_next_target(id, view) {
+            self.fail_call(id, 480, None, view);
+        }
     }
 
     /// The targets of a line in the order in which calls try them: healthy before suspect, by rank, those that are down only if
     /// there are no others.
     pub(super) fn call_targets(&self, line: LineSlot) -> Vec<Arc<Target>> {
-        let Some(all) = self.shared.slots.read(line).and_then(crate::slots::Slot::targets) else {
+        let Some(all) = self
+            .shared
+            .slots
+            .read(line)
+            .and_then(crate::slots::Slot::targets)
+        else {
             return Vec::new();
         };
-        let mut order: Vec<Arc<Target>> =
-            all.iter().filter(|target| target.health() != Health::Down).cloned().collect();
+        let mut order: Vec<Arc<Target>> = all
+            .iter()
+            .filter(|target| target.health() != Health::Down)
+            .cloned()
+            .collect();
         if order.is_empty() {
             order.extend(all.iter().cloned());
         }
         // The sort is stable: ranks keep their order within a health.
         order.sort_by_key(|target| target.health() == Health::Suspect);
+        order.truncate(MAX_TRIES);
         order
     }
 
@@ -62,22 +79,36 @@ impl Core {
     pub(super) fn open_context(
         &mut self,
         request: &Incoming<'_>,
-        key: TransactionKey,
         call: Option<Call>,
         queue: VecDeque<Arc<Target>>,
     ) -> ContextId {
         let is_invite = request.message.method() == sip_core::method::Method::Invite;
         let (transactions, mut io) = self.transactions_io();
-        let server = transactions.open_server(key, is_invite, request.answer_to, request.socket, &mut io);
+        let server = transactions.open_server(
+            request.key,
+            is_invite,
+            request.answer_to,
+            request.socket,
+            &mut io,
+        );
         if is_invite {
             let mut trying = Vec::new();
-            ResponseWriter::new(&mut trying, &request.message, 100, "Trying", None, Some(request.source)).finish(None);
+            ResponseWriter::new(
+                &mut trying,
+                &request.message,
+                100,
+                "Trying",
+                None,
+                Some(request.source),
+            )
+            .finish(None);
             transactions.respond(server, 100, trying, &mut io);
         }
         let id = self.contexts.insert(Context {
             server,
             server_gone: false,
             request: OwnedMessage::from(&request.message),
+            tag: request.own_tag(),
             source: request.source,
             socket: request.socket,
             is_invite,
@@ -87,7 +118,7 @@ impl Core {
             answered: 0,
             cancelled: false,
             // RFC 3261 §16.6 item 11: an INVITE that is sent on never waits without Timer C.
-            patience: if is_invite { self.now + TIMER_C } else { Timestamp::MAX },
+            patience: self.now + if is_invite { TIMER_C } else { SLOW_ANSWER },
             last_wait: call.is_none(),
             scheduled: Timestamp::MAX,
         });
@@ -99,54 +130,74 @@ impl Core {
 
     /// Send the call to its next target; false when there is none left.
     pub(super) fn try_next_target(&mut self, id: ContextId, view: &View) -> bool {
-        let Some(context) = self.contexts.get_mut(id) else { return false };
-        let Some(target) = context.queue.pop_front() else {
-            if context.branches.is_empty() {
-                self.fail_call(id, 480, view);
+        loop {
+            let Some(context) = self.contexts.get_mut(id) else {
+                return false;
+            };
+            let (Some(call), Some(target)) = (context.call, context.queue.pop_front()) else {
+                return false;
+            };
+            let ends = Ends {
+                line: target.address,
+                core: context.source,
+            };
+            let pop_routes = context.request.view().values(HeaderName::Route).count();
+            let request_uri = request_uri_for(&target, call.line, call.called, view);
+            let copy = Copy {
+                request_uri: Some(&request_uri),
+                destination: target.address,
+                socket: target.socket,
+                pop_routes,
+                ends: Some(ends),
+            };
+            let patience = self.now + Duration::from_micros(call.silence_us);
+            if self.send_copy(id, &copy) {
+                self.calls
+                    .step(call.record, self.now, Step::Request(target.address));
+                if let Some(context) = self.contexts.get_mut(id) {
+                    context.patience = patience;
+                }
+                self.schedule_context(id);
+                return true;
             }
-            return false;
-        };
-        let Some(call) = context.call else { return false };
-        let ends = Ends { line: target.address, core: context.source };
-        let request_uri = match view.table.line(call.line).map(|line| line.request_uri) {
-            Some(RequestUri::Number) => number_uri(&target.uri, call),
-            _ => target.uri.to_vec(),
-        };
-        let pop_routes = context.request.view().values(HeaderName::Route).count();
-        context.patience = Timestamp::from_micros(self.now.as_micros() + call.silence_us);
-        self.calls.step(call.record, self.now, Step::Request(target.address));
-        let copy = Copy {
-            request_uri: Some(&request_uri),
-            destination: target.address,
-            socket: target.socket,
-            pop_routes,
-            ends: Some(ends),
-        };
-        self.send_copy(id, &copy);
-        self.schedule_context(id);
-        true
+        }
     }
 
-    /// Send one copy of the context's request and open its branch.
-    pub(super) fn send_copy(&mut self, id: ContextId, copy: &Copy<'_>) {
-        let Some(socket) = self.socket_for(copy.destination, copy.socket) else { return };
-        let Some(context) = self.contexts.get(id) else { return };
+    /// 100 for a request that is no INVITE and waits for its answer (RFC 4320 §4.1).
+    pub(super) fn answer_trying(&mut self, id: ContextId) {
+        let Some(context) = self.contexts.get(id) else {
+            return;
+        };
+        let server = context.server;
+        let mut trying = Vec::new();
+        let request = context.request.view();
+        ResponseWriter::new(
+            &mut trying,
+            &request,
+            100,
+            "Trying",
+            None,
+            Some(context.source),
+        )
+        .finish(None);
+        let (transactions, mut io) = self.transactions_io();
+        transactions.respond(server, 100, trying, &mut io);
+    }
+
+    /// Send one copy of the context's request and open its branch; false if no socket of ours reaches that address.
+    pub(super) fn send_copy(&mut self, id: ContextId, copy: &Copy<'_>) -> bool {
+        let Some(socket) = self.socket_for(copy.destination, copy.socket) else {
+            return false;
+        };
+        let Some(context) = self.contexts.get(id) else {
+            return false;
+        };
         let local = self.locals[socket];
         let branch = self.branches.next_branch();
-        let mut via = Vec::with_capacity(96);
-        via.extend_from_slice(b"SIP/2.0/UDP ");
-        push_socket_address(&mut via, local);
-        via.extend_from_slice(b";rport;branch=");
-        via.extend_from_slice(&branch);
-        let record_route = copy.ends.map(|ends| {
-            let mut value = Vec::with_capacity(128);
-            value.extend_from_slice(b"<sip:");
-            ends.write(&self.shared.secrets.route, &mut value);
-            value.push(b'@');
-            push_socket_address(&mut value, local);
-            value.extend_from_slice(b";lr>");
-            value
-        });
+        let record_route = copy
+            .ends
+            .map(|ends| self.record_route(ends, socket, context.socket));
+        let via = via_value(local, &branch);
         let message = context.request.view();
         let forward = RequestForward {
             request_uri: copy.request_uri,
@@ -159,7 +210,11 @@ impl Core {
         };
         let mut bytes = Vec::new();
         forward.write(&message, &mut bytes);
-        let key = self.shared.secrets.transaction.client_key(&branch, message.method().as_bytes());
+        let key = self
+            .shared
+            .secrets
+            .transaction
+            .client_key(&branch, message.method().as_bytes());
         let is_invite = context.is_invite;
         let user = ClientUser::Branch(id, context.branches.len() as u8);
         let (transactions, mut io) = self.transactions_io();
@@ -180,17 +235,68 @@ impl Core {
                 fate: Fate::Running,
                 ends: Timestamp::MAX,
                 closed: Vec::new(),
+                told_alive: false,
+                told_fault: false,
             });
         }
+        self.schedule_context(id);
+        true
+    }
+
+    /// Our Record-Route: how we are reached from where the request goes and, if that differs, from where it came
+    /// (RFC 5658 §4). The side that reads it first stands above.
+    fn record_route(&self, ends: Ends, to: usize, from: usize) -> Vec<u8> {
+        let mut value = Vec::with_capacity(192);
+        let sides = [to, from];
+        for socket in &sides[..if to == from { 1 } else { 2 }] {
+            let comma: &[u8] = if value.is_empty() {
+                b"<sip:"
+            } else {
+                b", <sip:"
+            };
+            value.extend_from_slice(comma);
+            ends.write(&self.shared.secrets.route, &mut value);
+            value.push(b'@');
+            push_socket_address(&mut value, self.locals[*socket]);
+            value.extend_from_slice(b";lr>");
+        }
+        value
+    }
+}
+
+/// Our Via (RFC 3261 §16.6 item 8), asking for `rport` (RFC 3581 §3).
+pub(super) fn via_value(local: SocketAddr, branch: &[u8]) -> Vec<u8> {
+    let mut via = Vec::with_capacity(96);
+    via.extend_from_slice(b"SIP/2.0/UDP ");
+    push_socket_address(&mut via, local);
+    via.extend_from_slice(b";rport;branch=");
+    via.extend_from_slice(branch);
+    via
+}
+
+/// The Request-URI for a target: what it registered, or the called number there, as its line wants it.
+pub(super) fn request_uri_for<'t>(
+    target: &'t Target,
+    line: LineSlot,
+    called: Digits,
+    view: &View,
+) -> Cow<'t, [u8]> {
+    match view.table.line(line).map(|line| line.request_uri) {
+        Some(RequestUri::Number) => number_uri(&target.uri, called).into(),
+        _ => Cow::Borrowed(&target.uri),
     }
 }
 
 /// The contact's URI with the called number as its user: what a PBX that registered once for all its numbers wants.
-fn number_uri(contact: &[u8], call: Call) -> Vec<u8> {
+fn number_uri(contact: &[u8], called: Digits) -> Vec<u8> {
     let mut out = Vec::with_capacity(contact.len() + 20);
-    let (digits, length) = call.called.to_ascii();
-    let Ok(uri) = Uri::parse(contact) else { return contact.to_vec() };
-    let Some(scheme_end) = contact.iter().position(|octet| *octet == b':') else { return contact.to_vec() };
+    let (digits, length) = called.to_ascii();
+    let Ok(uri) = Uri::parse(contact) else {
+        return contact.to_vec();
+    };
+    let Some(scheme_end) = contact.iter().position(|octet| *octet == b':') else {
+        return contact.to_vec();
+    };
     // What follows the user part and its `@`; a URI without user starts with its host.
     let rest = match (uri.user, contact.iter().position(|octet| *octet == b'@')) {
         (Some(_), Some(at)) => &contact[at + 1..],

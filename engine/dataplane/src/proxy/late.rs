@@ -13,31 +13,62 @@ use crate::calls::Step;
 use crate::transactions::ClientUser;
 use crate::worker::Core;
 
+/// Dialogs of one branch that are closed: a phone system that forks has some, one that invents tags gets no more.
+const MAX_FORKS: usize = 8;
+
+/// How far the BYE's `CSeq` is ahead of the INVITE's: the caller may have used the next ones in the early dialog (PRACK,
+/// UPDATE), and a number that was seen is refused (RFC 3261 §12.2.2). Gaps are allowed.
+const CSEQ_AHEAD: u32 = 100;
+
 impl Core {
     /// ACK each time it comes (RFC 3261 §13.2.2.4), BYE once for each dialog.
-    pub(super) fn close_late_answer(&mut self, id: ContextId, position: usize, response: &Message<'_>) {
-        let Some(context) = self.contexts.get_mut(id) else { return };
+    pub(super) fn close_late_answer(
+        &mut self,
+        id: ContextId,
+        position: usize,
+        response: &Message<'_>,
+    ) {
+        let Some(context) = self.contexts.get_mut(id) else {
+            return;
+        };
         if !context.is_invite {
             return;
         }
         let record = context.call.map(|call| call.record);
-        let Some(branch) = context.branches.get_mut(position) else { return };
+        let Some(branch) = context.branches.get_mut(position) else {
+            return;
+        };
         let mut hasher = DefaultHasher::new();
         response.to_tag().hash(&mut hasher);
         let dialog = hasher.finish();
         let first = !branch.closed.contains(&dialog);
+        if first && branch.closed.len() == MAX_FORKS {
+            return;
+        }
         if first {
             branch.closed.push(dialog);
         }
-        let Some(client) = self.transactions.client(branch.client) else { return };
+        let Some(client) = self.transactions.client(branch.client) else {
+            return;
+        };
         let (socket, destination) = (client.socket, client.destination);
         let request = client.request().to_vec();
         let mut index = HeaderIndex::new();
-        let Ok(invite) = Message::parse(&request, &mut index) else { return };
+        let Ok(invite) = Message::parse(&request, &mut index) else {
+            return;
+        };
         let local = self.locals[socket];
         let ack_branch = self.branches.next_branch();
         self.outbox.push_with(socket, destination, |out| {
-            in_dialog(&invite, response, "ACK", invite.cseq().number, local, &ack_branch, out);
+            in_dialog(
+                &invite,
+                response,
+                "ACK",
+                invite.cseq().number,
+                local,
+                &ack_branch,
+                out,
+            );
         });
         if !first {
             return;
@@ -48,11 +79,34 @@ impl Core {
         }
         let bye_branch = self.branches.next_branch();
         let mut bye = Vec::new();
-        in_dialog(&invite, response, "BYE", invite.cseq().number.saturating_add(1), local, &bye_branch, &mut bye);
-        let key = self.shared.secrets.transaction.client_key(&bye_branch, b"BYE");
+        in_dialog(
+            &invite,
+            response,
+            "BYE",
+            invite
+                .cseq()
+                .number
+                .saturating_add(CSEQ_AHEAD)
+                .min(i32::MAX as u32),
+            local,
+            &bye_branch,
+            &mut bye,
+        );
+        let key = self
+            .shared
+            .secrets
+            .transaction
+            .client_key(&bye_branch, b"BYE");
         let (transactions, mut io) = self.transactions_io();
         let to = (socket, destination);
-        transactions.open_client(key, false, bye.into_boxed_slice(), to, ClientUser::Nobody, &mut io);
+        transactions.open_client(
+            key,
+            false,
+            bye.into_boxed_slice(),
+            to,
+            ClientUser::Nobody,
+            &mut io,
+        );
     }
 }
 
@@ -66,7 +120,11 @@ fn in_dialog(
     branch: &[u8; BRANCH_LENGTH],
     out: &mut Vec<u8>,
 ) {
-    let contact = response.contacts().next().and_then(Result::ok).map_or(invite.request_uri(), |c| c.uri);
+    let contact = response
+        .contacts()
+        .next()
+        .and_then(Result::ok)
+        .map_or(invite.request_uri(), |c| c.uri);
     out.extend_from_slice(method.as_bytes());
     out.push(b' ');
     out.extend_from_slice(contact);
@@ -76,15 +134,28 @@ fn in_dialog(
     out.extend_from_slice(branch);
     out.extend_from_slice(b"\r\n");
     // The route set is what elements BEHIND us recorded: those stand above our own value, in reverse order (§12.1.2).
-    let own = invite.values(HeaderName::RecordRoute).next().unwrap_or_default();
-    let behind: Vec<&[u8]> =
-        response.values(HeaderName::RecordRoute).take_while(|value| *value != own).collect();
+    let own = invite
+        .values(HeaderName::RecordRoute)
+        .next()
+        .unwrap_or_default();
+    let behind: Vec<&[u8]> = response
+        .values(HeaderName::RecordRoute)
+        .take_while(|value| *value != own)
+        .collect();
     for route in behind.iter().rev() {
         field("Route", route, out);
     }
     field("Max-Forwards", b"70", out);
-    field("From", invite.header(HeaderName::From).unwrap_or_default(), out);
-    field("To", response.header(HeaderName::To).unwrap_or_default(), out);
+    field(
+        "From",
+        invite.header(HeaderName::From).unwrap_or_default(),
+        out,
+    );
+    field(
+        "To",
+        response.header(HeaderName::To).unwrap_or_default(),
+        out,
+    );
     field("Call-ID", invite.call_id(), out);
     field("CSeq", format!("{cseq} {method}").as_bytes(), out);
     let offer_is_theirs = invite.body().is_empty() && !response.body().is_empty();
@@ -96,7 +167,7 @@ fn in_dialog(
         out.extend_from_slice(&answer);
     } else {
         if method == "BYE" {
-            field("Reason", b"SIP;cause=408;text=\"Call completed elsewhere\"", out);
+            field("Reason", b"SIP;cause=408;text=\"Answered too late\"", out);
         }
         out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
     }
@@ -109,14 +180,29 @@ fn field(name: &str, value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// An answer that takes none of the offered streams: each `m=` line with port 0 (RFC 3264 §6).
+/// An answer that takes none of the offered streams: the offer's `t=`, and each `m=` with port 0 (RFC 3264 §6).
 fn refuse_offer(offer: &[u8]) -> Vec<u8> {
-    let mut answer = b"v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n".to_vec();
-    for line in offer.split(|octet| *octet == b'\n') {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let Some(media) = line.strip_prefix(b"m=") else { continue };
+    let lines = || {
+        offer
+            .split(|octet| *octet == b'\n')
+            .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+    };
+    let mut answer = b"v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\n".to_vec();
+    answer.extend_from_slice(
+        lines()
+            .find(|line| line.starts_with(b"t="))
+            .unwrap_or(b"t=0 0"),
+    );
+    answer.extend_from_slice(b"\r\n");
+    for line in lines() {
+        let Some(media) = line.strip_prefix(b"m=") else {
+            continue;
+        };
         let mut parts = media.splitn(3, |octet| *octet == b' ');
-        let (Some(kind), Some(_port), Some(rest)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let (Some(kind), Some(_port), Some(rest)) = (parts.next(), parts.next(), parts.next())
+        else {
+            continue;
+        };
         answer.extend_from_slice(b"m=");
         answer.extend_from_slice(kind);
         answer.extend_from_slice(b" 0 ");
@@ -134,7 +220,10 @@ mod tests {
     fn an_offer_is_refused_stream_by_stream() {
         let offer = b"v=0\r\no=a 1 1 IN IP4 192.0.2.1\r\ns=x\r\nm=audio 4000 RTP/AVP 0 8\r\na=sendrecv\r\nm=video 4002 RTP/AVP 31\r\n";
         let answer = String::from_utf8(refuse_offer(offer)).unwrap();
-        let media: Vec<&str> = answer.lines().filter(|line| line.starts_with("m=")).collect();
+        let media: Vec<&str> = answer
+            .lines()
+            .filter(|line| line.starts_with("m="))
+            .collect();
         assert_eq!(vec!["m=audio 0 RTP/AVP 0 8", "m=video 0 RTP/AVP 31"], media);
     }
 }

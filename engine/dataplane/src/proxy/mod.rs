@@ -15,6 +15,8 @@ mod fail;
 mod forward;
 mod late;
 mod responses;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::collections::VecDeque;
@@ -39,6 +41,8 @@ pub(crate) struct Context {
     /// The server transaction is gone.
     server_gone: bool,
     request: OwnedMessage,
+    /// The To tag of our own answers.
+    tag: [u8; 16],
     source: SocketAddr,
     socket: usize,
     is_invite: bool,
@@ -69,8 +73,6 @@ struct Call {
     silence_us: u64,
     last_try: bool,
     record: RecordId,
-    /// The line's outcome was reported; one call is one piece of evidence.
-    reported: bool,
 }
 
 /// One copy of the request on its way (RFC 3261 §16.6).
@@ -85,6 +87,9 @@ struct Branch {
     ends: Timestamp,
     /// Hashes of the To tags of late 2xx that got their BYE.
     closed: Vec<u64>,
+    /// What the line's owner was told: one call is one piece of evidence of each kind.
+    told_alive: bool,
+    told_fault: bool,
 }
 
 /// What a branch has heard from its target.
@@ -117,6 +122,9 @@ impl Context {
 
     /// The earliest instant at which `on_context_timer` has something to do.
     fn deadline(&self) -> Timestamp {
-        self.branches.iter().map(|branch| branch.ends).fold(self.patience, Timestamp::min)
+        self.branches
+            .iter()
+            .map(|branch| branch.ends)
+            .fold(self.patience, Timestamp::min)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use route_core::CallOutcome;
 use sip_core::build::{ack_for_non_2xx, write_forwarded_response};
+use sip_core::header::HeaderName;
 use sip_core::message::{HeaderIndex, Message};
 use sip_core::time::Timestamp;
 use sip_core::transaction::Event;
@@ -13,7 +14,7 @@ use super::forward::TIMER_C;
 use super::{ContextId, Fate, Heard};
 use crate::calls::Step;
 use crate::transactions::{ClientId, ClientUser, Signals};
-use crate::worker::{Core, View};
+use crate::worker::{Core, Letter, View};
 
 impl Core {
     /// A response that belongs to a client transaction of ours.
@@ -24,6 +25,15 @@ impl Core {
         _source: SocketAddr,
         view: &View,
     ) {
+        let is_branch = self
+            .transactions
+            .client(id)
+            .is_some_and(|client| client.user != ClientUser::Nobody);
+        if is_branch && response.values(HeaderName::Via).nth(1).is_none() {
+            // RFC 3261 §16.7 item 3: without a Via below ours it is for nobody behind us.
+            self.counters.stray_dropped.increment();
+            return;
+        }
         let event = match response.status() {
             Some(100..=199) => Event::Provisional,
             Some(200..=299) => Event::Success,
@@ -47,7 +57,9 @@ impl Core {
         response: Option<&Message<'_>>,
         view: &View,
     ) {
-        let Some(user) = self.transactions.client(id).map(|client| client.user) else { return };
+        let Some(user) = self.transactions.client(id).map(|client| client.user) else {
+            return;
+        };
         if let (true, Some(response)) = (signals.acknowledge, response) {
             self.acknowledge(id, response);
         }
@@ -70,16 +82,33 @@ impl Core {
 
     /// The ACK of a 300–699, hop by hop (RFC 3261 §17.1.1.3).
     fn acknowledge(&mut self, id: ClientId, response: &Message<'_>) {
-        let Some(client) = self.transactions.client(id) else { return };
+        let Some(client) = self.transactions.client(id) else {
+            return;
+        };
         let mut index = HeaderIndex::new();
-        let Ok(invite) = Message::parse(client.request(), &mut index) else { return };
-        self.outbox.push_with(client.socket, client.destination, |out| ack_for_non_2xx(&invite, response, out));
+        let Ok(invite) = Message::parse(client.request(), &mut index) else {
+            return;
+        };
+        self.outbox
+            .push_with(client.socket, client.destination, |out| {
+                ack_for_non_2xx(&invite, response, out)
+            });
     }
 
-    fn on_branch_response(&mut self, id: ContextId, branch: usize, response: &Message<'_>, view: &View) {
+    fn on_branch_response(
+        &mut self,
+        id: ContextId,
+        branch: usize,
+        response: &Message<'_>,
+        view: &View,
+    ) {
         let status = response.status().unwrap_or_default();
-        let Some(context) = self.contexts.get_mut(id) else { return };
-        let Some(state) = context.branches.get_mut(branch) else { return };
+        let Some(context) = self.contexts.get_mut(id) else {
+            return;
+        };
+        let Some(state) = context.branches.get_mut(branch) else {
+            return;
+        };
         if matches!(state.fate, Fate::CancelPending | Fate::Cancelled) {
             return self.on_abandoned_response(id, branch, response);
         }
@@ -88,7 +117,9 @@ impl Core {
                 let first = state.heard == Heard::Nothing;
                 state.heard = state.heard.max(Heard::Trying);
                 if let (true, Some(call)) = (first, context.call) {
-                    context.patience = self.now + Duration::from_micros(call.timers.trying_us);
+                    if !context.last_wait {
+                        context.patience = self.now + Duration::from_micros(call.timers.trying_us);
+                    }
                     self.calls.step(call.record, self.now, Step::Response(100));
                 }
                 self.schedule_context(id);
@@ -97,8 +128,13 @@ impl Core {
                 state.heard = Heard::Ringing;
                 if context.is_invite {
                     // RFC 3261 §16.6 item 11: Timer C, set anew by each 101–199.
-                    let ring = context.call.map_or(TIMER_C, |call| Duration::from_micros(call.timers.ring_us));
+                    let ring = context
+                        .call
+                        .map_or(TIMER_C, |call| Duration::from_micros(call.timers.ring_us));
                     context.patience = self.now + ring;
+                } else {
+                    // The caller's Timer E is slow now; no 100 of ours is due any more (RFC 4320 §4.1).
+                    context.patience = Timestamp::MAX;
                 }
                 self.report_outcome(id, branch, CallOutcome::Answered, view);
                 self.record_response(id, status);
@@ -106,22 +142,26 @@ impl Core {
                 self.forward_response(id, response);
             }
             200..=299 => {
-                state.fate = Fate::Finished;
                 self.report_outcome(id, branch, CallOutcome::Answered, view);
                 self.on_success(id, branch, response);
             }
             _ => {
                 let ringing = state.heard == Heard::Ringing;
                 state.fate = Fate::Finished;
+                state.ends = Timestamp::MAX;
+                let cancelled = context.cancelled;
                 let fault = !ringing
-                    && !context.cancelled
-                    && context.call.is_some_and(|call| call.timers.fault_codes.contains(status));
+                    && context
+                        .call
+                        .is_some_and(|call| call.timers.fault_codes.contains(status));
                 self.record_response(id, status);
-                if fault {
+                if fault && !cancelled {
                     self.report_outcome(id, branch, CallOutcome::Fault { code: status }, view);
                     self.on_branch_fault(id, status, Some(response), view);
                 } else {
-                    self.report_outcome(id, branch, CallOutcome::Answered, view);
+                    if !fault {
+                        self.report_outcome(id, branch, CallOutcome::Answered, view);
+                    }
                     self.on_decline(id, status, response);
                 }
             }
@@ -129,8 +169,14 @@ impl Core {
     }
 
     /// RFC 3261 §16.7 item 5: every 2xx to an INVITE goes up, also a second one of another fork.
-    fn on_success(&mut self, id: ContextId, branch: usize, response: &Message<'_>) {
-        let Some(context) = self.contexts.get_mut(id) else { return };
+    pub(super) fn on_success(&mut self, id: ContextId, branch: usize, response: &Message<'_>) {
+        let Some(context) = self.contexts.get_mut(id) else {
+            return;
+        };
+        if let Some(branch) = context.branches.get_mut(branch) {
+            branch.fate = Fate::Finished;
+            branch.ends = Timestamp::MAX;
+        }
         let first = context.answered == 0;
         if !first && !(200..300).contains(&context.answered) {
             // The caller has another final answer already.
@@ -152,8 +198,11 @@ impl Core {
 
     /// A living phone said no: 486, 603, 404 and their like go to the caller as they are.
     fn on_decline(&mut self, id: ContextId, status: u16, response: &Message<'_>) {
-        let Some(context) = self.contexts.get_mut(id) else { return };
-        if context.answered != 0 {
+        let Some(context) = self.contexts.get_mut(id) else {
+            return;
+        };
+        if context.answered != 0 || (status == 408 && !context.is_invite) {
+            // RFC 4320 §4.2: a 408 that is not to an INVITE comes too late for everybody, and is not passed on.
             return;
         }
         context.patience = Timestamp::MAX;
@@ -163,7 +212,7 @@ impl Core {
         }
         if status == 503 {
             // RFC 3261 §16.7 item 6: a 503 would say that WE cannot take calls.
-            return self.answer_context(id, 500, "Server Internal Error", |response| response);
+            return self.answer_context(id, 500, "Server Internal Error", |_, response| response);
         }
         context.answered = status;
         self.forward_response(id, response);
@@ -171,28 +220,37 @@ impl Core {
 
     /// Pass a response to the caller without our Via.
     pub(super) fn forward_response(&mut self, id: ContextId, response: &Message<'_>) {
-        let Some(context) = self.contexts.get(id) else { return };
+        let Some(context) = self.contexts.get(id) else {
+            return;
+        };
         let server = context.server;
         let mut bytes = Vec::with_capacity(response.bytes().len());
         if !write_forwarded_response(response, &mut bytes) {
             return;
         }
         let (transactions, mut io) = self.transactions_io();
-        let signals = transactions.respond(server, response.status().unwrap_or(500), bytes, &mut io);
+        let signals =
+            transactions.respond(server, response.status().unwrap_or(500), bytes, &mut io);
         self.after_server_event(Some(id), signals);
     }
 
     /// Timer B or F of a branch.
     fn on_branch_timeout(&mut self, id: ContextId, branch: usize, view: &View) {
-        let Some(context) = self.contexts.get_mut(id) else { return };
-        let Some(state) = context.branches.get_mut(branch) else { return };
+        let Some(context) = self.contexts.get_mut(id) else {
+            return;
+        };
+        let Some(state) = context.branches.get_mut(branch) else {
+            return;
+        };
         let given_up = state.fate != Fate::Running;
         state.fate = Fate::Finished;
         if given_up {
             return;
         }
         self.report_outcome(id, branch, CallOutcome::Silent, view);
-        let Some(context) = self.contexts.get(id) else { return };
+        let Some(context) = self.contexts.get(id) else {
+            return;
+        };
         if context.is_invite {
             // RFC 3261 §16.7: a time-out counts as if 408 had come.
             self.on_branch_fault(id, 408, None, view);
@@ -201,12 +259,17 @@ impl Core {
     }
 
     fn branch_gone(&mut self, id: ContextId, branch: usize) {
-        let Some(context) = self.contexts.get_mut(id) else { return };
+        let Some(context) = self.contexts.get_mut(id) else {
+            return;
+        };
         if let Some(branch) = context.branches.get_mut(branch) {
             branch.gone = true;
             branch.ends = Timestamp::MAX;
         }
-        if !context.is_invite && context.answered == 0 && context.branches.iter().all(|branch| branch.gone) {
+        if !context.is_invite
+            && context.answered == 0
+            && context.branches.iter().all(|branch| branch.gone)
+        {
             let server = context.server;
             let (transactions, mut io) = self.transactions_io();
             let signals = transactions.server_event(server, Event::Abandon, &mut io);
@@ -221,21 +284,56 @@ impl Core {
         }
     }
 
-    /// Tell the line's owner what this call found out, once per branch target and call.
-    pub(super) fn report_outcome(&mut self, id: ContextId, branch: usize, outcome: CallOutcome, view: &View) {
-        let Some(context) = self.contexts.get_mut(id) else { return };
-        let Some(address) = context.branches.get(branch).map(|branch| branch.address) else { return };
-        let Some(call) = context.call.as_mut() else { return };
-        if outcome == CallOutcome::Answered && std::mem::replace(&mut call.reported, true) {
+    /// Tell the line's owner what this call found out about a target: that it lives once, that it does not once.
+    pub(super) fn report_outcome(
+        &mut self,
+        id: ContextId,
+        branch: usize,
+        outcome: CallOutcome,
+        view: &View,
+    ) {
+        let Some(context) = self.contexts.get_mut(id) else {
             return;
+        };
+        let Some(line) = context.call.map(|call| call.line) else {
+            return;
+        };
+        let Some(branch) = context.branches.get_mut(branch) else {
+            return;
+        };
+        let told = match outcome {
+            CallOutcome::Answered => &mut branch.told_alive,
+            _ => &mut branch.told_fault,
+        };
+        if !std::mem::replace(told, true) {
+            let address = branch.address;
+            self.report_call(line, address, outcome, view);
         }
-        let line = call.line;
-        self.report_call(line, address, outcome, view);
+    }
+
+    /// A branch that was given up speaks after all: no evidence for calls, but its flow is not dead.
+    pub(super) fn report_sign_of_life(&mut self, id: ContextId, branch: usize) {
+        let Some(context) = self.contexts.get(id) else {
+            return;
+        };
+        let (Some(call), Some(branch)) = (context.call, context.branches.get(branch)) else {
+            return;
+        };
+        let (line, address) = (call.line, branch.address);
+        if crate::slots::owner(line, self.workers()) == self.index {
+            self.on_seen(line, address);
+        } else if !self
+            .shared
+            .post_to_owner(line, Letter::Seen { line, address })
+        {
+            self.counters.mailbox_full.increment();
+        }
     }
 
     fn record_response(&mut self, id: ContextId, status: u16) {
         if let Some(call) = self.contexts.get(id).and_then(|context| context.call) {
-            self.calls.step(call.record, self.now, Step::Response(status));
+            self.calls
+                .step(call.record, self.now, Step::Response(status));
         }
     }
 }

@@ -8,7 +8,10 @@ use crate::worker::{Core, Token, View};
 
 impl Core {
     pub(crate) fn on_server_timer(&mut self, id: ServerId) {
-        let context = self.transactions.server(id).and_then(|server| server.context);
+        let context = self
+            .transactions
+            .server(id)
+            .and_then(|server| server.context);
         let (transactions, mut io) = self.transactions_io();
         let signals = transactions.server_timeout(id, &mut io);
         self.after_server_event(context, signals);
@@ -16,7 +19,9 @@ impl Core {
 
     pub(crate) fn on_context_timer(&mut self, id: ContextId, view: &View) {
         let now = self.now;
-        let Some(context) = self.contexts.get_mut(id) else { return };
+        let Some(context) = self.contexts.get_mut(id) else {
+            return;
+        };
         context.scheduled = Timestamp::MAX;
         let patience_ends = context.patience <= now;
         let ended: Vec<usize> = context
@@ -37,7 +42,9 @@ impl Core {
 
     /// Wake this context at its earliest deadline.
     pub(super) fn schedule_context(&mut self, id: ContextId) {
-        let Some(context) = self.contexts.get_mut(id) else { return };
+        let Some(context) = self.contexts.get_mut(id) else {
+            return;
+        };
         let deadline = context.deadline();
         if deadline < context.scheduled {
             context.scheduled = deadline;

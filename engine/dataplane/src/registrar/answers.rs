@@ -132,7 +132,7 @@ impl Core {
         reason: &str,
         extra: impl for<'o> FnOnce(ResponseWriter<'o>) -> ResponseWriter<'o>,
     ) -> Vec<u8> {
-        let tag = request.stateless_tag(&self.shared.secrets.tag);
+        let tag = request.own_tag();
         let server = view.policy.settings.server_header.as_bytes();
         let mut out = Vec::new();
         let response = ResponseWriter::new(

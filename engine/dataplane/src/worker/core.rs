@@ -8,12 +8,13 @@ use sip_core::build::ResponseWriter;
 use sip_core::message::Message;
 use sip_core::time::{TimerValues, Timestamp};
 use sip_core::transaction::branch::Branches;
+use sip_core::transaction::key::{RequestIdentity, TransactionKey};
 
 use super::{Letter, Token};
 use crate::calls::CallLog;
 use crate::counters::Counters;
 use crate::lines::Lines;
-use crate::memo::RedirectMemo;
+use crate::memo::AnswerMemo;
 use crate::net::Outbox;
 use crate::proxy::Context;
 use crate::registrar::Registrar;
@@ -39,7 +40,7 @@ pub(crate) struct Core {
     pub(crate) now: Timestamp,
     pub(crate) outbox: Outbox,
     pub(crate) wheel: TimerWheel<Token>,
-    pub(crate) memo: RedirectMemo,
+    pub(crate) memo: AnswerMemo,
     pub(crate) calls: CallLog,
     pub(crate) transactions: Transactions,
     pub(crate) contexts: Slab<Context>,
@@ -48,8 +49,8 @@ pub(crate) struct Core {
     pub(crate) registrar: Registrar,
 }
 
-/// Redirects remembered per worker: 8 MB, ten seconds of 100,000 calls a second and 32 s of 30,000.
-const REDIRECTS_REMEMBERED: usize = 1 << 20;
+/// Answers remembered per worker: 8 MB, ten seconds of 100,000 calls a second and 32 s of 30,000.
+const ANSWERS_REMEMBERED: usize = 1 << 20;
 
 impl Core {
     pub(crate) fn new(index: usize, shared: Arc<Shared>, locals: Vec<SocketAddr>) -> Self {
@@ -64,7 +65,7 @@ impl Core {
             now,
             outbox: Outbox::new(),
             wheel: TimerWheel::new(now),
-            memo: RedirectMemo::new(REDIRECTS_REMEMBERED),
+            memo: AnswerMemo::new(ANSWERS_REMEMBERED),
             calls: CallLog::new(call_records),
             transactions: Transactions::new(TimerValues::RFC3261),
             contexts: Slab::new(),
@@ -81,7 +82,11 @@ impl Core {
 
     /// The transactions and what they need to act.
     pub(crate) fn transactions_io(&mut self) -> (&mut Transactions, Io<'_>) {
-        let io = Io { outbox: &mut self.outbox, wheel: &mut self.wheel, now: self.now };
+        let io = Io {
+            outbox: &mut self.outbox,
+            wheel: &mut self.wheel,
+            now: self.now,
+        };
         (&mut self.transactions, io)
     }
 
@@ -105,22 +110,46 @@ impl Core {
         reason: &str,
         extra: impl for<'o> FnOnce(ResponseWriter<'o>) -> ResponseWriter<'o>,
     ) {
-        let tag = request.stateless_tag(&self.shared.secrets.tag);
+        let tag = request.own_tag();
         let server = view.policy.settings.server_header.as_bytes();
-        self.outbox.push_with(request.socket, request.answer_to, |out| {
-            let response =
-                ResponseWriter::new(out, &request.message, status, reason, Some(&tag), Some(request.source));
-            let response = extra(response);
-            let response = if server.is_empty() { response } else { response.header("Server", server) };
-            response.finish(None);
-        });
+        self.outbox
+            .push_with(request.socket, request.answer_to, |out| {
+                let response = ResponseWriter::new(
+                    out,
+                    &request.message,
+                    status,
+                    reason,
+                    Some(&tag),
+                    Some(request.source),
+                );
+                let response = extra(response);
+                let response = if server.is_empty() {
+                    response
+                } else {
+                    response.header("Server", server)
+                };
+                response.finish(None);
+            });
     }
 
     /// Tell the owner of `line` what a call found out about it.
-    pub(crate) fn report_call(&mut self, line: LineSlot, address: SocketAddr, outcome: CallOutcome, view: &View) {
+    pub(crate) fn report_call(
+        &mut self,
+        line: LineSlot,
+        address: SocketAddr,
+        outcome: CallOutcome,
+        view: &View,
+    ) {
         if crate::slots::owner(line, self.workers()) == self.index {
             self.on_call_outcome(line, address, outcome, view);
-        } else if !self.shared.post_to_owner(line, Letter::CallOutcome { line, address, outcome }) {
+        } else if !self.shared.post_to_owner(
+            line,
+            Letter::CallOutcome {
+                line,
+                address,
+                outcome,
+            },
+        ) {
             self.counters.mailbox_full.increment();
         }
     }
@@ -128,9 +157,13 @@ impl Core {
     /// The socket that reaches `destination`: the preferred one if its family fits, else the first that fits.
     pub(crate) fn socket_for(&self, destination: SocketAddr, preferred: usize) -> Option<usize> {
         let fits = |socket: &usize| {
-            self.locals.get(*socket).is_some_and(|local| local.is_ipv4() == destination.is_ipv4())
+            self.locals
+                .get(*socket)
+                .is_some_and(|local| local.is_ipv4() == destination.is_ipv4())
         };
-        Some(preferred).filter(fits).or_else(|| (0..self.locals.len()).find(|socket| fits(socket)))
+        Some(preferred)
+            .filter(fits)
+            .or_else(|| (0..self.locals.len()).find(|socket| fits(socket)))
     }
 }
 
@@ -142,11 +175,21 @@ pub(crate) struct Incoming<'m> {
     pub(crate) socket: usize,
     /// Where a response to it goes (RFC 3261 §18.2.2, RFC 3581 §4).
     pub(crate) answer_to: SocketAddr,
-    pub(crate) identity: sip_core::transaction::key::RequestIdentity<'m>,
+    pub(crate) identity: RequestIdentity<'m>,
+    /// Of its server transaction; for ACK and CANCEL that of their INVITE.
+    pub(crate) key: TransactionKey,
 }
 
 impl Incoming<'_> {
-    pub(crate) fn stateless_tag(&self, key: &sip_core::transaction::key::HashKey) -> [u8; 16] {
-        sip_core::transaction::key::stateless_tag(key, &self.identity)
+    /// The To tag of our own answers (RFC 3261 §8.2.7): made of the transaction's key, so it is the same for an INVITE, its
+    /// repetitions, its ACK and its CANCEL, on every node that has our secret, and costs no hash of its own.
+    pub(crate) fn own_tag(&self) -> [u8; 16] {
+        // Folded, so that nobody learns the half by which a hash map or a worker is chosen.
+        let folded = (self.key.0 >> 64) as u64 ^ self.key.0 as u64;
+        let mut tag = [0; 16];
+        for (place, digit) in tag.iter_mut().enumerate() {
+            *digit = b"0123456789abcdef"[(folded >> (60 - 4 * place)) as usize & 15];
+        }
+        tag
     }
 }

@@ -9,7 +9,7 @@ use sip_core::message::{HeaderIndex, Message};
 use sip_core::method::Method;
 use sip_core::transaction::Event;
 use sip_core::transaction::branch::worker_of;
-use sip_core::transaction::key::{RequestIdentity, TransactionKey};
+use sip_core::transaction::key::RequestIdentity;
 use sip_core::uri::{Host, Scheme, Uri};
 
 use super::core::Incoming;
@@ -30,7 +30,9 @@ impl Core {
         view: &View,
     ) {
         match Message::parse(bytes, index) {
-            Ok(message) if message.is_request() => self.on_request(bytes, message, source, socket, handed, view),
+            Ok(message) if message.is_request() => {
+                self.on_request(bytes, message, source, socket, handed, view)
+            }
             Ok(message) => self.on_response(bytes, message, source, socket, handed, view),
             Err(error) => self.on_malformed(bytes, error, source, socket),
         }
@@ -41,7 +43,9 @@ impl Core {
             return;
         }
         let mut answered = false;
-        self.outbox.push_with(socket, source, |out| answered = error_response(bytes, &error, source, out));
+        self.outbox.push_with(socket, source, |out| {
+            answered = error_response(bytes, &error, source, out)
+        });
         if answered {
             self.counters.malformed_answered.increment();
         } else {
@@ -50,7 +54,11 @@ impl Core {
     }
 
     fn hand_over(&mut self, worker: usize, bytes: &[u8], source: SocketAddr, socket: usize) {
-        let letter = Letter::Datagram { bytes: bytes.into(), source, socket };
+        let letter = Letter::Datagram {
+            bytes: bytes.into(),
+            source,
+            socket,
+        };
         if self.shared.workers[worker].mailbox.post(letter) {
             self.counters.handed_over.increment();
         } else {
@@ -68,8 +76,15 @@ impl Core {
         view: &View,
     ) {
         // RFC 3261 §18.1.2: a response whose top Via is not ours is dropped.
-        let branch = message.top_via().ok().and_then(|via| via.branch).unwrap_or_default();
-        let Some(worker) = worker_of(branch).map(usize::from).filter(|worker| *worker < self.workers()) else {
+        let branch = message
+            .top_via()
+            .ok()
+            .and_then(|via| via.branch)
+            .unwrap_or_default();
+        let Some(worker) = worker_of(branch)
+            .map(usize::from)
+            .filter(|worker| *worker < self.workers())
+        else {
             self.counters.stray_dropped.increment();
             return;
         };
@@ -77,7 +92,11 @@ impl Core {
             self.hand_over(worker, bytes, source, socket);
             return;
         }
-        let key = self.shared.secrets.transaction.client_key(branch, message.method().as_bytes());
+        let key = self
+            .shared
+            .secrets
+            .transaction
+            .client_key(branch, message.method().as_bytes());
         if let Some(client) = self.transactions.find_client(key) {
             self.on_client_response(client, &message, source, view);
         } else if !self.on_probe_response(key, &message, source, view) {
@@ -110,8 +129,6 @@ impl Core {
             call_id: message.call_id(),
             cseq: message.cseq().number,
         };
-        let request =
-            Incoming { message, source, socket, answer_to: answer_to(&via, source), identity };
         // CANCEL has a key of its own but is worked on where its INVITE is (RFC 3261 §9.2).
         let method = message.method();
         let key = if method == Method::Cancel {
@@ -119,66 +136,89 @@ impl Core {
         } else {
             self.shared.secrets.transaction.request_key(&identity)
         };
+        let request = Incoming {
+            message,
+            source,
+            socket,
+            answer_to: answer_to(&via, source),
+            identity,
+            key,
+        };
         if self.workers() > 1 && !handed {
-            let worker = self.worker_for(&request, key, view);
+            let worker = self.worker_for(&request, view);
             if worker != self.index {
                 self.hand_over(worker, bytes, source, socket);
                 return;
             }
         }
         match method {
-            Method::Ack => self.on_ack(&request, key, view),
-            Method::Cancel => self.on_cancel(&request, key, view),
+            Method::Ack => self.on_ack(&request, view),
+            Method::Cancel => self.on_cancel(&request, view),
             _ => {
                 if let Some(server) = self.transactions.find_server(key) {
                     self.counters.retransmissions_absorbed.increment();
                     let (transactions, mut io) = self.transactions_io();
                     transactions.server_event(server, Event::Request, &mut io);
                 } else {
-                    self.on_new_request(&request, key, view);
+                    self.on_new_request(&request, view);
                 }
             }
         }
     }
 
     /// A REGISTER is worked on by the owner of its line, everything else by the owner of its transaction.
-    fn worker_for(&self, request: &Incoming<'_>, key: TransactionKey, view: &View) -> usize {
+    fn worker_for(&self, request: &Incoming<'_>, view: &View) -> usize {
         let line = (request.message.method() == Method::Register)
             .then(|| crate::registrar::line_of(&request.message.to().ok()?.uri().ok()?, view))
             .flatten();
         match line {
             Some(line) => crate::slots::owner(line, self.workers()),
-            None => usize::from(key.worker(self.workers() as u8)),
+            None => usize::from(request.key.worker(self.workers() as u8)),
         }
     }
 
     /// RFC 3261 §16.3: what any request must pass before somebody acts on it.
-    fn on_new_request(&mut self, request: &Incoming<'_>, key: TransactionKey, view: &View) {
+    fn on_new_request(&mut self, request: &Incoming<'_>, view: &View) {
         let message = &request.message;
         let Ok(uri) = message.uri() else {
-            return self.answer_stateless(request, view, 400, "Malformed Request-URI", |response| response);
+            return self.answer_stateless(
+                request,
+                view,
+                400,
+                "Malformed Request-URI",
+                |response| response,
+            );
         };
         if let Scheme::Other(_) = uri.scheme {
-            return self.answer_stateless(request, view, 416, "Unsupported URI Scheme", |response| response);
+            return self.answer_stateless(
+                request,
+                view,
+                416,
+                "Unsupported URI Scheme",
+                |response| response,
+            );
         }
         let method = message.method();
         let for_us = self.is_for_us(&uri, view);
         // RFC 3261 §16.3 item 3; §11.2: an OPTIONS that is for us has arrived.
-        if message.max_forwards() == Some(0) && !(method == Method::Options && for_us) && method != Method::Register {
+        if message.max_forwards() == Some(0)
+            && !(method == Method::Options && for_us)
+            && method != Method::Register
+        {
             return self.answer_stateless(request, view, 483, "Too Many Hops", |response| response);
         }
-        if let Some(unsupported) = message.header(HeaderName::ProxyRequire) {
-            return self.answer_stateless(request, view, 420, "Bad Extension", |response| {
-                response.header("Unsupported", unsupported)
-            });
+        if message.has(HeaderName::ProxyRequire) {
+            return self.refuse_extensions(request, HeaderName::ProxyRequire, view);
         }
         let in_dialog = message.to_tag().is_some();
         match method {
-            Method::Register if self.is_own_host(&uri.host, uri.port, view) => self.on_register(request, view),
-            _ if in_dialog => self.on_in_dialog(request, key, view),
+            Method::Register if self.is_own_host(&uri.host, uri.port, view) => {
+                self.on_register(request, view)
+            }
+            _ if in_dialog => self.on_in_dialog(request, view),
             Method::Options if for_us => self.on_options(request, view),
-            Method::Invite => self.on_invite(request, key, &uri, view),
-            _ => self.on_other(request, key, &uri, view),
+            Method::Invite => self.on_invite(request, &uri, view),
+            _ => self.on_other(request, &uri, view),
         }
     }
 
@@ -189,7 +229,9 @@ impl Core {
 
     pub(crate) fn is_own_host(&self, host: &Host<'_>, port: Option<u16>, view: &View) -> bool {
         let own_address = |ip: std::net::IpAddr| {
-            self.locals.iter().any(|local| local.ip() == ip && port.unwrap_or(5060) == local.port())
+            self.locals
+                .iter()
+                .any(|local| local.ip() == ip && port.unwrap_or(5060) == local.port())
         };
         match host {
             Host::V4(ip) => own_address((*ip).into()),
@@ -203,27 +245,42 @@ impl Core {
     fn on_options(&mut self, request: &Incoming<'_>, view: &View) {
         self.counters.options_answered.increment();
         if self.is_draining() {
-            self.answer_stateless(request, view, 503, "Service Unavailable", |response| response);
-            return;
-        }
-        if let Some(unsupported) = request.message.header(HeaderName::Require) {
-            self.answer_stateless(request, view, 420, "Bad Extension", |response| {
-                response.header("Unsupported", unsupported)
+            self.answer_stateless(request, view, 503, "Service Unavailable", |response| {
+                response
             });
             return;
         }
+        if request.message.has(HeaderName::Require) {
+            return self.refuse_extensions(request, HeaderName::Require, view);
+        }
         self.answer_stateless(request, view, 200, "OK", |response| {
-            response.header("Allow", ALLOW).header("Accept", b"application/sdp")
+            response
+                .header("Allow", ALLOW)
+                .header("Accept", b"application/sdp")
+        });
+    }
+
+    /// RFC 3261 §8.2.2.3, §16.3 item 5: we know no extension that may be required of us.
+    fn refuse_extensions(&mut self, request: &Incoming<'_>, required: HeaderName, view: &View) {
+        self.answer_stateless(request, view, 420, "Bad Extension", |response| {
+            response.header_with("Unsupported", |out| {
+                for (position, tag) in request.message.option_tags(required).enumerate() {
+                    out.extend_from_slice(if position > 0 { b", " } else { b"" });
+                    out.extend_from_slice(tag);
+                }
+            })
         });
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.shared.draining.load(std::sync::atomic::Ordering::Relaxed)
+        self.shared
+            .draining
+            .load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// ACK: to our non-2xx in its transaction, to a stateless answer, or end to end to a 2xx.
-    fn on_ack(&mut self, request: &Incoming<'_>, key: TransactionKey, view: &View) {
-        if let Some(server) = self.transactions.find_server(key) {
+    fn on_ack(&mut self, request: &Incoming<'_>, view: &View) {
+        if let Some(server) = self.transactions.find_server(request.key) {
             let (transactions, mut io) = self.transactions_io();
             let signals = transactions.server_event(server, Event::Ack, &mut io);
             if signals.pass {
@@ -232,8 +289,7 @@ impl Core {
             }
             return;
         }
-        let tag = request.stateless_tag(&self.shared.secrets.tag);
-        if request.message.to_tag() == Some(&tag[..]) {
+        if request.message.to_tag() == Some(&request.own_tag()[..]) {
             self.counters.acks_absorbed.increment();
             return;
         }
@@ -246,9 +302,12 @@ impl Core {
 /// `maddr` is not followed: it would let a stranger aim our answers at anybody.
 fn answer_to(via: &Via<'_>, source: SocketAddr) -> SocketAddr {
     match via.rport {
-        Rport::Absent => {
-            SocketAddr::new(source.ip(), via.sent_by.port.unwrap_or_else(|| via.transport.default_port()))
-        }
+        Rport::Absent => SocketAddr::new(
+            source.ip(),
+            via.sent_by
+                .port
+                .unwrap_or_else(|| via.transport.default_port()),
+        ),
         Rport::Flag | Rport::Port(_) => source,
     }
 }

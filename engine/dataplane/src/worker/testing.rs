@@ -11,13 +11,15 @@ use route_core::{Delta, LineSlot, LineSpec, Profile, RouteTable};
 use sip_core::message::HeaderIndex;
 use sip_core::time::Timestamp;
 
-use super::{Core, View};
+use super::{Core, Letter, View};
 use crate::clock::Clock;
 use crate::counters::{Counters, Histogram};
 use crate::events::{Event, EventQueue};
 use crate::mailbox::Mailbox;
 use crate::secret::Secrets;
-use crate::settings::{CallTimers, LineProfile, Policy, ProbeSettings, RegistrarSettings, Settings};
+use crate::settings::{
+    CallTimers, LineProfile, Policy, ProbeSettings, RegistrarSettings, Settings,
+};
 use crate::shared::{Desk, Shared};
 use crate::slots::Slots;
 
@@ -39,7 +41,10 @@ pub(crate) fn profile(name: &str) -> LineProfile {
             judge_registration: true,
         },
         calls: CallTimers::DEFAULT,
-        probe: ProbeSettings { from_uri: "sip:probe@example.net".to_owned(), alive_codes: Vec::new() },
+        probe: ProbeSettings {
+            from_uri: "sip:probe@example.net".to_owned(),
+            alive_codes: Vec::new(),
+        },
     }
 }
 
@@ -77,7 +82,11 @@ pub(crate) fn static_line(slot: u32, peers: &[&str]) -> LineSpec {
         line_id: format!("line-{slot}"),
         profile: "standard".to_owned(),
         kind: "static".to_owned(),
-        peers: peers.iter().zip(1..).map(|(peer, priority)| ((*peer).to_owned(), priority)).collect(),
+        peers: peers
+            .iter()
+            .zip(1..)
+            .map(|(peer, priority)| ((*peer).to_owned(), priority))
+            .collect(),
         request_uri: "contact".to_owned(),
         wish: "enabled".to_owned(),
         ..LineSpec::default()
@@ -104,7 +113,10 @@ pub(crate) struct Sent {
 impl Sent {
     /// The value of a header field, as written.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+        self.text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+            .map(str::trim)
     }
 }
 
@@ -141,7 +153,11 @@ impl Stage {
             core.now = now;
             core
         });
-        Self { cores: cores.collect(), shared, sent: Vec::new() }
+        Self {
+            cores: cores.collect(),
+            shared,
+            sent: Vec::new(),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -149,7 +165,10 @@ impl Stage {
     }
 
     pub(crate) fn view(&self) -> View {
-        View { policy: self.shared.policy.load_full(), table: self.shared.table.load_full() }
+        View {
+            policy: self.shared.policy.load_full(),
+            table: self.shared.table.load_full(),
+        }
     }
 
     /// Replace the settings, as a reload does.
@@ -169,7 +188,11 @@ impl Stage {
 
     /// Apply a delta and tell the owners of its lines.
     pub(crate) fn apply(&mut self, delta: Delta) {
-        let touched = delta.lines.iter().map(|line| line.slot).chain(delta.lines_removed.iter().copied());
+        let touched = delta
+            .lines
+            .iter()
+            .map(|line| line.slot)
+            .chain(delta.lines_removed.iter().copied());
         let lines: Vec<LineSlot> = touched.collect();
         let next = self.shared.table.load().apply(delta).unwrap();
         self.shared.table.store(Arc::new(next));
@@ -182,7 +205,9 @@ impl Stage {
         for spec in specs {
             delta.push_line(spec).unwrap();
         }
-        self.shared.table.store(Arc::new(RouteTable::new(1).apply(delta).unwrap()));
+        self.shared
+            .table
+            .store(Arc::new(RouteTable::new(1).apply(delta).unwrap()));
         self.tell(None);
     }
 
@@ -196,9 +221,66 @@ impl Stage {
 
     /// A datagram comes to the first worker.
     pub(crate) fn receive(&mut self, datagram: &str, source: SocketAddr) {
+        self.receive_at(0, 0, datagram, source);
+    }
+
+    /// A datagram comes to a socket of a worker; what the workers post to each other is delivered as well.
+    pub(crate) fn receive_at(
+        &mut self,
+        worker: usize,
+        socket: usize,
+        datagram: &str,
+        source: SocketAddr,
+    ) {
         let view = self.view();
-        self.cores[0].on_datagram(datagram.as_bytes(), &mut HeaderIndex::new(), source, 0, false, &view);
+        let mut index = HeaderIndex::new();
+        self.cores[worker].on_datagram(
+            datagram.as_bytes(),
+            &mut index,
+            source,
+            socket,
+            false,
+            &view,
+        );
+        while self.deliver_letters(&view) {}
         self.collect();
+    }
+
+    fn deliver_letters(&mut self, view: &View) -> bool {
+        let mut any = false;
+        for core in &mut self.cores {
+            let mut letters = Vec::new();
+            core.shared.workers[core.index]
+                .mailbox
+                .collect(&mut letters);
+            any |= !letters.is_empty();
+            for letter in letters {
+                match letter {
+                    Letter::Datagram {
+                        bytes,
+                        source,
+                        socket,
+                    } => {
+                        core.on_datagram(
+                            &bytes,
+                            &mut HeaderIndex::new(),
+                            source,
+                            socket,
+                            true,
+                            view,
+                        );
+                    }
+                    Letter::CallOutcome {
+                        line,
+                        address,
+                        outcome,
+                    } => core.on_call_outcome(line, address, outcome, view),
+                    Letter::Seen { line, address } => core.on_seen(line, address),
+                    _ => {}
+                }
+            }
+        }
+        any
     }
 
     /// Python says that binding events up to `seq` are on disk.
@@ -212,10 +294,15 @@ impl Stage {
 
     /// Let `time` pass; timers fire as they do in a worker that is never busy.
     pub(crate) fn advance(&mut self, time: Duration) {
+        self.advance_by(STEP, time);
+    }
+
+    /// The same in steps of another length.
+    pub(crate) fn advance_by(&mut self, step: Duration, time: Duration) {
         let end = self.now() + time;
         let view = self.view();
         while self.now() < end {
-            let now = end.min(self.now() + STEP);
+            let now = end.min(self.now() + step);
             for core in &mut self.cores {
                 core.now = now;
                 let mut fired = Vec::new();
@@ -234,11 +321,12 @@ impl Stage {
     fn collect(&mut self) {
         for core in &mut self.cores {
             let at = core.now;
-            self.sent.extend(core.outbox.datagrams().map(|(bytes, destination)| Sent {
-                at,
-                text: String::from_utf8_lossy(bytes).into_owned(),
-                destination,
-            }));
+            self.sent
+                .extend(core.outbox.datagrams().map(|(bytes, destination)| Sent {
+                    at,
+                    text: String::from_utf8_lossy(bytes).into_owned(),
+                    destination,
+                }));
             core.outbox.flush(&[]);
         }
     }
@@ -256,7 +344,13 @@ impl Stage {
 
     /// The sum of a counter over all workers.
     pub(crate) fn counter(&self, name: &str) -> u64 {
-        let all = self.shared.workers.iter().flat_map(|desk| desk.counters.read());
-        all.filter(|(own, _)| *own == name).map(|(_, value)| value).sum()
+        let all = self
+            .shared
+            .workers
+            .iter()
+            .flat_map(|desk| desk.counters.read());
+        all.filter(|(own, _)| *own == name)
+            .map(|(_, value)| value)
+            .sum()
     }
 }

@@ -1,0 +1,14 @@
+//! The proxy on a virtual clock and without sockets: what a caller and a phone would see of it.
+
+mod call;
+mod cancel;
+mod chaos;
+mod dialog;
+mod late;
+mod messages;
+mod net;
+mod other;
+mod redirect;
+mod rescue;
+mod variants;
+mod workers;
