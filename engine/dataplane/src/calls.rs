@@ -43,7 +43,6 @@ pub(crate) enum Verb {
     Proxy,
     NotFound,
     Unavailable,
-    Forbidden,
 }
 
 impl Verb {
@@ -53,7 +52,6 @@ impl Verb {
             Self::Proxy => "proxy",
             Self::NotFound => "not_found",
             Self::Unavailable => "unavailable",
-            Self::Forbidden => "forbidden",
         }
     }
 }
@@ -151,13 +149,13 @@ impl CallLog {
             return;
         }
         let index = (id.0 % self.capacity as u64) as usize;
-        if let Some(record) = self.running.get_mut(index) {
-            if record.steps.len() < MAX_STEPS {
+        if let Some(record) = self.running.get_mut(index)
+            && record.steps.len() < MAX_STEPS
+        {
                 let elapsed = now
                     .as_micros()
                     .saturating_sub(record.opening.at.as_micros());
                 record.steps.push(((elapsed / 1000) as u32, step));
-            }
         }
     }
 

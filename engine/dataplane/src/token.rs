@@ -35,7 +35,7 @@ impl Ends {
     /// Read a token that `write` made with the same secret; `None` for anything else.
     pub(crate) fn read(token: &[u8], secret: &HashKey) -> Option<Self> {
         let mut octets = [0; 2 * 19 + SIGNATURE];
-        if token.len() % 2 != 0 || token.len() / 2 > octets.len() {
+        if !token.len().is_multiple_of(2) || token.len() / 2 > octets.len() {
             return None;
         }
         for (octet, pair) in octets.iter_mut().zip(token.chunks_exact(2)) {

@@ -61,6 +61,7 @@ pub(crate) enum ClientUser {
 
 /// What the caller has to do about a transaction after an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "four independent signals of one event")]
 pub(crate) struct Signals {
     /// The message goes to the transaction user.
     pub(crate) pass: bool,
@@ -228,11 +229,11 @@ impl Transactions {
         if signals.terminated {
             self.by_key.remove(&server.key);
             self.servers.remove(id);
-        } else if let Some(deadline) = server.machine.poll_timeout() {
-            if deadline < server.scheduled {
-                server.scheduled = deadline;
-                io.wheel.insert(deadline, Token::Server(id));
-            }
+        } else if let Some(deadline) = server.machine.poll_timeout()
+            && deadline < server.scheduled
+        {
+            server.scheduled = deadline;
+            io.wheel.insert(deadline, Token::Server(id));
         }
         signals
     }
@@ -313,11 +314,11 @@ impl Transactions {
         }
         if signals.terminated {
             self.by_client_key.remove(&client.key);
-        } else if let Some(deadline) = client.machine.poll_timeout() {
-            if deadline < client.scheduled {
-                client.scheduled = deadline;
-                io.wheel.insert(deadline, Token::Client(id));
-            }
+        } else if let Some(deadline) = client.machine.poll_timeout()
+            && deadline < client.scheduled
+        {
+            client.scheduled = deadline;
+            io.wheel.insert(deadline, Token::Client(id));
         }
         signals
     }

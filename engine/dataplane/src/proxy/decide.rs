@@ -1,28 +1,17 @@
-//! An INVITE that begins a call: who sent it, what it gets, and the answers that need no state.
-
-use std::io::Write as _;
+//! An INVITE that begins a call: who sent it, and what it gets.
 
 use route_core::{
-    AnswerTimer, Cause, Decision, Digits, InterconnectFlags, LineSlot, LineView, NoTrace, NotFound,
-    NumberFault, RuleSlot, decide, reason_for,
+    AnswerTimer, Decision, Digits, InterconnectFlags, LineSlot, LineView, NoTrace, NotFound, decide,
 };
 use sip_core::header::HeaderName;
 use sip_core::uri::Uri;
 
 use super::Call;
-use crate::calls::{Opening, Verb, call_hash};
+use super::answers::Redirect;
+use crate::calls::Verb;
 use crate::memo::Answer;
-use crate::redirect::Diversion;
 use crate::settings::Interconnect;
 use crate::worker::{Core, Incoming, View};
-
-/// A diversion at once.
-struct Redirect {
-    called: Digits,
-    line: LineSlot,
-    rule: RuleSlot,
-    cause: Cause,
-}
 
 impl Core {
     pub(crate) fn on_invite(&mut self, request: &Incoming<'_>, uri: &Uri<'_>, view: &View) {
@@ -93,41 +82,8 @@ impl Core {
                     view,
                 );
             }
-            Decision::Proxy {
-                line,
-                timer,
-                rescue,
-                last_try,
-                trial: _,
-                by_redirect,
-            } => {
-                let opening =
-                    self.opening(request, Some(called), Some(line), rescue, Verb::Proxy, 0);
-                if by_redirect {
-                    return self.redirect_to_contact(request, line, opening, view);
-                }
-                let Some(timers) = view
-                    .table
-                    .line(line)
-                    .map(|line| view.policy.call_timers(&line.profile))
-                else {
-                    return self.answer_not_found(request, interconnect, opening, view);
-                };
-                let silence_us = match timer {
-                    AnswerTimer::Normal => timers.answer_us,
-                    AnswerTimer::Suspect => timers.suspect_us,
-                };
-                let record = self.calls.open(opening);
-                let call = Call {
-                    called,
-                    line,
-                    rescue,
-                    timers,
-                    silence_us,
-                    last_try,
-                    record,
-                };
-                self.proxy_call(request, call, view);
+            Decision::Proxy { .. } => {
+                self.send_to_line(request, interconnect, called, decision, view);
             }
             Decision::NotFound { reason } => {
                 let line = (reason == NotFound::NotLive)
@@ -140,9 +96,57 @@ impl Core {
                 self.answer_not_found(request, interconnect, opening, view);
             }
             Decision::Unavailable { line, cause } => {
-                self.answer_unavailable(request, called, line, cause, view)
+                self.answer_unavailable(request, called, line, cause, view);
             }
         }
+    }
+
+    /// The call goes to its line, or the core is told to send it there.
+    fn send_to_line(
+        &mut self,
+        request: &Incoming<'_>,
+        interconnect: &Interconnect,
+        called: Digits,
+        decision: Decision,
+        view: &View,
+    ) {
+        let Decision::Proxy {
+            line,
+            timer,
+            rescue,
+            last_try,
+            trial: _,
+            by_redirect,
+        } = decision
+        else {
+            return;
+        };
+        let opening = self.opening(request, Some(called), Some(line), rescue, Verb::Proxy, 0);
+        if by_redirect {
+            return self.redirect_to_contact(request, line, opening, view);
+        }
+        let Some(timers) = view
+            .table
+            .line(line)
+            .map(|line| view.policy.call_timers(&line.profile))
+        else {
+            return self.answer_not_found(request, interconnect, opening, view);
+        };
+        let silence_us = match timer {
+            AnswerTimer::Normal => timers.answer_us,
+            AnswerTimer::Suspect => timers.suspect_us,
+        };
+        let record = self.calls.open(opening);
+        let call = Call {
+            called,
+            line,
+            rescue,
+            timers,
+            silence_us,
+            last_try,
+            record,
+        };
+        self.proxy_call(request, call, view);
     }
 
     /// What this INVITE was answered before, if it repeats one: a line that came back in between changes nothing for it.
@@ -194,166 +198,6 @@ impl Core {
             .is_some_and(crate::slots::Slot::take_trial)
     }
 
-    fn redirect(
-        &mut self,
-        request: &Incoming<'_>,
-        interconnect: &Interconnect,
-        to: Redirect,
-        view: &View,
-    ) {
-        let Redirect {
-            called,
-            line: line_slot,
-            rule: rule_slot,
-            cause,
-        } = to;
-        let (Some(line), Some(rule)) = (view.table.line(line_slot), view.table.rule(rule_slot))
-        else {
-            return self.answer_unavailable(request, called, line_slot, cause, view);
-        };
-        let local = self.locals[request.socket];
-        let diversion = Diversion {
-            called,
-            line,
-            rule,
-            cause,
-            interconnect,
-            local,
-        };
-        let (targets, count) = diversion.targets(&view.table, |line| self.line_view(line, view));
-        if count == 0 {
-            // The last usable target went down since the decision, or since the first answer to this INVITE.
-            return self.answer_unavailable(request, called, line_slot, cause, view);
-        }
-        self.memo
-            .remember(request.key.0, Answer::Redirect(cause), self.now);
-        self.counters.calls_redirected.increment();
-        let opening = self.opening(
-            request,
-            Some(called),
-            Some(line_slot),
-            Some(rule_slot),
-            Verb::Redirect,
-            302,
-        );
-        self.calls.answered(opening);
-        self.answer_stateless(request, view, 302, "Moved Temporarily", |response| {
-            diversion.write(&request.message, &targets[..count], response)
-        });
-    }
-
-    fn answer_unavailable(
-        &mut self,
-        request: &Incoming<'_>,
-        called: Digits,
-        line: LineSlot,
-        cause: Cause,
-        view: &View,
-    ) {
-        self.memo
-            .remember(request.key.0, Answer::Unavailable(cause), self.now);
-        self.counters.calls_unavailable.increment();
-        let opening = self.opening(
-            request,
-            Some(called),
-            Some(line),
-            None,
-            Verb::Unavailable,
-            480,
-        );
-        self.calls.answered(opening);
-        self.answer_stateless(request, view, 480, "Temporarily Unavailable", |response| {
-            response.header_with("Reason", |out| write_reason(cause, out))
-        });
-    }
-
-    /// Redirect-only networks: 302 to where the line is, without a diversion.
-    fn redirect_to_contact(
-        &mut self,
-        request: &Incoming<'_>,
-        line: LineSlot,
-        mut opening: Opening,
-        view: &View,
-    ) {
-        let targets = self.call_targets(line);
-        opening.verb = Verb::Redirect;
-        opening.status = if targets.is_empty() { 480 } else { 302 };
-        self.calls.answered(opening);
-        if targets.is_empty() {
-            self.counters.calls_unavailable.increment();
-            return self.answer_stateless(
-                request,
-                view,
-                480,
-                "Temporarily Unavailable",
-                |response| response,
-            );
-        }
-        self.counters.calls_redirected.increment();
-        self.answer_stateless(request, view, 302, "Moved Temporarily", |response| {
-            response.header_with("Contact", |out| {
-                for (position, target) in targets.iter().enumerate() {
-                    let comma = if position > 0 { ", " } else { "" };
-                    let _ = write!(out, "{comma}<");
-                    out.extend_from_slice(&target.uri);
-                    out.push(b'>');
-                }
-            })
-        });
-    }
-
-    fn answer_bad_number(
-        &mut self,
-        request: &Incoming<'_>,
-        fault: NumberFault,
-        interconnect: &Interconnect,
-        view: &View,
-    ) {
-        let opening = self.opening(
-            request,
-            None,
-            None,
-            None,
-            Verb::NotFound,
-            interconnect.unknown_number_status,
-        );
-        if fault == NumberFault::Local {
-            self.counters.calls_not_found.increment();
-            self.calls.answered(Opening {
-                status: 484,
-                ..opening
-            });
-            return self.answer_stateless(request, view, 484, "Address Incomplete", |response| {
-                response
-            });
-        }
-        self.answer_not_found(request, interconnect, opening, view);
-    }
-
-    fn answer_not_found(
-        &mut self,
-        request: &Incoming<'_>,
-        interconnect: &Interconnect,
-        opening: Opening,
-        view: &View,
-    ) {
-        self.memo
-            .remember(request.key.0, Answer::NotFound, self.now);
-        self.counters.calls_not_found.increment();
-        self.calls.answered(opening);
-        let status = interconnect.unknown_number_status;
-        let reason = match status {
-            404 => "Not Found",
-            480 => "Temporarily Unavailable",
-            604 => "Does Not Exist Anywhere",
-            _ => "Not Available",
-        };
-        self.answer_stateless(request, view, status, reason, |response| {
-            // Q.850 cause 1: unallocated number.
-            response.header("Reason", b"Q.850;cause=1;text=\"Unallocated number\"")
-        });
-    }
-
     /// Whether there is a Route value that is not ours: an initial request is routed by its number only.
     pub(super) fn has_foreign_route(&self, request: &Incoming<'_>, view: &View) -> bool {
         request.message.has(HeaderName::Route)
@@ -365,35 +209,4 @@ impl Core {
                     Err(_) => true,
                 })
     }
-
-    fn opening(
-        &self,
-        request: &Incoming<'_>,
-        number: Option<Digits>,
-        line: Option<LineSlot>,
-        rule: Option<RuleSlot>,
-        verb: Verb,
-        status: u16,
-    ) -> Opening {
-        let call_hash = call_hash(request.message.call_id());
-        Opening {
-            call_hash,
-            at: self.now,
-            number,
-            line,
-            rule,
-            verb,
-            status,
-        }
-    }
-}
-
-/// `Reason` of a call that finds nobody (RFC 6432: in responses too).
-pub(super) fn write_reason(cause: Cause, out: &mut Vec<u8>) {
-    let reason = reason_for(cause);
-    let _ = write!(
-        out,
-        "Q.850;cause={};text=\"{}\"",
-        reason.q850, reason.q850_text
-    );
 }

@@ -72,7 +72,7 @@ impl Core {
             ..RequestForward::default()
         };
         self.outbox.push_with(socket, hop.destination, |out| {
-            forward.write(&request.message, out)
+            forward.write(&request.message, out);
         });
     }
 

@@ -5,7 +5,7 @@ use sip_core::build::ResponseWriter;
 use sip_core::message::Message;
 use sip_core::time::Timestamp;
 
-use super::decide::write_reason;
+use super::answers::write_reason;
 use super::forward::TIMER_C;
 use super::{ContextId, Fate, Heard};
 use crate::calls::Step;

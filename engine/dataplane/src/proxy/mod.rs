@@ -8,9 +8,11 @@
 //! - A 2xx that comes for such a branch is on purpose not forwarded (a departure from §16.7 step 5): it is acknowledged each
 //!   time it comes (§13.2.2.4) and its dialog ended with BYE.
 
+mod answers;
 mod cancel;
 mod decide;
 mod dialog;
+mod evidence;
 mod fail;
 mod forward;
 mod late;
@@ -36,6 +38,10 @@ use crate::transactions::{ClientId, ServerId};
 pub(crate) type ContextId = Id<Context>;
 
 /// A response context (RFC 3261 §16.2): one request that came, and the branches it was sent on.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts about a request"
+)]
 pub(crate) struct Context {
     server: ServerId,
     /// The server transaction is gone.

@@ -14,7 +14,7 @@ use super::forward::TIMER_C;
 use super::{ContextId, Fate, Heard};
 use crate::calls::Step;
 use crate::transactions::{ClientId, ClientUser, Signals};
-use crate::worker::{Core, Letter, View};
+use crate::worker::{Core, View};
 
 impl Core {
     /// A response that belongs to a client transaction of ours.
@@ -91,7 +91,7 @@ impl Core {
         };
         self.outbox
             .push_with(client.socket, client.destination, |out| {
-                ack_for_non_2xx(&invite, response, out)
+                ack_for_non_2xx(&invite, response, out);
             });
     }
 
@@ -281,52 +281,6 @@ impl Core {
     pub(super) fn bury_context(&mut self, id: ContextId) {
         if self.contexts.get(id).is_some_and(super::Context::is_over) {
             self.contexts.remove(id);
-        }
-    }
-
-    /// Tell the line's owner what this call found out about a target: that it lives once, that it does not once.
-    pub(super) fn report_outcome(
-        &mut self,
-        id: ContextId,
-        branch: usize,
-        outcome: CallOutcome,
-        view: &View,
-    ) {
-        let Some(context) = self.contexts.get_mut(id) else {
-            return;
-        };
-        let Some(line) = context.call.map(|call| call.line) else {
-            return;
-        };
-        let Some(branch) = context.branches.get_mut(branch) else {
-            return;
-        };
-        let told = match outcome {
-            CallOutcome::Answered => &mut branch.told_alive,
-            _ => &mut branch.told_fault,
-        };
-        if !std::mem::replace(told, true) {
-            let address = branch.address;
-            self.report_call(line, address, outcome, view);
-        }
-    }
-
-    /// A branch that was given up speaks after all: no evidence for calls, but its flow is not dead.
-    pub(super) fn report_sign_of_life(&mut self, id: ContextId, branch: usize) {
-        let Some(context) = self.contexts.get(id) else {
-            return;
-        };
-        let (Some(call), Some(branch)) = (context.call, context.branches.get(branch)) else {
-            return;
-        };
-        let (line, address) = (call.line, branch.address);
-        if crate::slots::owner(line, self.workers()) == self.index {
-            self.on_seen(line, address);
-        } else if !self
-            .shared
-            .post_to_owner(line, Letter::Seen { line, address })
-        {
-            self.counters.mailbox_full.increment();
         }
     }
 

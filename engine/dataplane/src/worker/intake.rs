@@ -31,7 +31,7 @@ impl Core {
     ) {
         match Message::parse(bytes, index) {
             Ok(message) if message.is_request() => {
-                self.on_request(bytes, message, source, socket, handed, view)
+                self.on_request(bytes, message, source, socket, handed, view);
             }
             Ok(message) => self.on_response(bytes, message, source, socket, handed, view),
             Err(error) => self.on_malformed(bytes, error, source, socket),
@@ -44,7 +44,7 @@ impl Core {
         }
         let mut answered = false;
         self.outbox.push_with(socket, source, |out| {
-            answered = error_response(bytes, &error, source, out)
+            answered = error_response(bytes, &error, source, out);
         });
         if answered {
             self.counters.malformed_answered.increment();
@@ -213,7 +213,7 @@ impl Core {
         let in_dialog = message.to_tag().is_some();
         match method {
             Method::Register if self.is_own_host(&uri.host, uri.port, view) => {
-                self.on_register(request, view)
+                self.on_register(request, view);
             }
             _ if in_dialog => self.on_in_dialog(request, view),
             Method::Options if for_us => self.on_options(request, view),

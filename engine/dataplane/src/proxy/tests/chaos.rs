@@ -60,7 +60,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn throw(&mut self, from: &'static str, to_us: bool, text: String, after_ms: u64) {
+    fn throw(&mut self, from: &'static str, to_us: bool, text: &str, after_ms: u64) {
         let copies = match self.dice.roll(10) {
             0 | 1 => 0,
             2 => 2,
@@ -72,7 +72,7 @@ impl Scene {
                 lands_ms,
                 from,
                 to_us,
-                text: text.clone(),
+                text: text.to_owned(),
             });
         }
     }
@@ -83,7 +83,8 @@ impl Scene {
         self.collect();
         if self.repeats_ms.first().is_some_and(|at| *at <= self.now_ms) {
             self.repeats_ms.remove(0);
-            self.throw(CORE, true, self.invite.clone(), 0);
+            let invite = self.invite.clone();
+            self.throw(CORE, true, &invite, 0);
         }
         while let Some(position) = self
             .air
@@ -108,7 +109,7 @@ impl Scene {
                 if party == CORE {
                     self.caller_sees(&sent.text);
                 }
-                self.throw(party, false, sent.text, 0);
+                self.throw(party, false, &sent.text, 0);
             }
         }
     }
@@ -136,7 +137,7 @@ impl Scene {
             && value(text, "CSeq") == "1 INVITE";
         if is_final {
             let ack = ack_of(&self.invite, text);
-            self.throw(CORE, true, ack, 0);
+            self.throw(CORE, true, &ack, 0);
         }
     }
 
@@ -147,10 +148,10 @@ impl Scene {
                 let status = self.dice.one_of(&PHONE_SAYS);
                 let tag = if self.dice.roll(8) == 0 { "fork" } else { tag };
                 let after = self.dice.one_of(&[0, 100, 1_900, 5_000, 31_900]) + self.dice.roll(200);
-                self.throw(phone, true, reply(text, status, tag, OFFER), after);
+                self.throw(phone, true, &reply(text, status, tag, OFFER), after);
             }
         } else if !text.starts_with("ACK ") && !text.starts_with("SIP/2.0 ") {
-            self.throw(phone, true, reply(text, "200 OK", tag, ""), 0);
+            self.throw(phone, true, &reply(text, "200 OK", tag, ""), 0);
         }
     }
 }
@@ -186,7 +187,7 @@ fn play(seed: u64) {
         repeats_ms,
     };
     if let Some(at) = hangs_up {
-        scene.throw(CORE, true, cancel_of(&invite), at);
+        scene.throw(CORE, true, &cancel_of(&invite), at);
     }
     while scene.now_ms < 45_000 {
         if flips.is_some_and(|at| scene.now_ms / 20 == at / 20) {

@@ -18,7 +18,7 @@ fn answered(net: &mut Net) -> Dialog {
 fn an_ack_goes_end_to_end_without_a_transaction() {
     let mut net = Net::new();
     let dialog = answered(&mut net);
-    net.from(CORE, &dialog.from_caller("ACK", 1, ""));
+    net.from(CORE, &dialog.by_caller("ACK", 1, ""));
     let ack = net
         .one_to(PHONE, "ACK sip:phone@192.168.1.20:5060 SIP/2.0\r\n")
         .text;
@@ -34,7 +34,7 @@ fn an_ack_goes_end_to_end_without_a_transaction() {
 fn bye_and_reinvite_of_the_caller_reach_the_phone_through_its_nat() {
     let mut net = Net::new();
     let dialog = answered(&mut net);
-    net.from(CORE, &dialog.from_caller("INVITE", 2, OFFER));
+    net.from(CORE, &dialog.by_caller("INVITE", 2, OFFER));
     let sent = net
         .one_to(PHONE, "INVITE sip:phone@192.168.1.20:5060 SIP/2.0\r\n")
         .text;
@@ -44,9 +44,9 @@ fn bye_and_reinvite_of_the_caller_reach_the_phone_through_its_nat() {
         vec!["SIP/2.0 100 Trying", "SIP/2.0 200 OK"],
         net.starts_to(CORE)
     );
-    net.from(CORE, &dialog.from_caller("ACK", 2, ""));
+    net.from(CORE, &dialog.by_caller("ACK", 2, ""));
     net.one_to(PHONE, "ACK ");
-    net.from(CORE, &dialog.from_caller("BYE", 3, ""));
+    net.from(CORE, &dialog.by_caller("BYE", 3, ""));
     let bye = net.one_to(PHONE, "BYE ").text;
     net.from(PHONE, &reply(&bye, "200 OK", "p", ""));
     net.one_to(CORE, "SIP/2.0 200 OK");
@@ -59,7 +59,7 @@ fn bye_and_reinvite_of_the_phone_reach_the_core_and_their_answers_come_back_to_i
     for (method, cseq) in [("INVITE", 1), ("BYE", 2)] {
         net.from(
             PHONE,
-            &dialog.from_phone(method, cseq, "192.168.1.20:5060", ""),
+            &dialog.by_phone(method, cseq, "192.168.1.20:5060", ""),
         );
         let sent = net
             .one_to(
@@ -79,7 +79,7 @@ fn a_phone_whose_nat_chose_a_new_port_can_still_hang_up() {
     let dialog = answered(&mut net);
     net.from(
         "203.0.113.5:61000",
-        &dialog.from_phone("BYE", 1, "192.168.1.20:5060", ""),
+        &dialog.by_phone("BYE", 1, "192.168.1.20:5060", ""),
     );
     let sent = net.one_to(CORE, "BYE ").text;
     net.from(CORE, &reply(&sent, "200 OK", "x", ""));
@@ -90,7 +90,7 @@ fn a_phone_whose_nat_chose_a_new_port_can_still_hang_up() {
 fn a_phone_reaches_core_peers_only() {
     let mut net = Net::new();
     let dialog = answered(&mut net);
-    let elsewhere = dialog.from_phone("BYE", 1, "192.168.1.20:5060", "");
+    let elsewhere = dialog.by_phone("BYE", 1, "192.168.1.20:5060", "");
     let elsewhere = elsewhere.replace(
         "BYE sip:caller@198.51.100.1:5060",
         "BYE sip:victim@203.0.113.200:5060",
@@ -101,7 +101,7 @@ fn a_phone_reaches_core_peers_only() {
     let sent = net.one_to(CORE, "BYE sip:victim@203.0.113.200:5060").text;
     net.from(CORE, &reply(&sent, "481 Unknown", "x", ""));
     let peer = dialog
-        .from_phone("BYE", 2, "192.168.1.20:5060", "")
+        .by_phone("BYE", 2, "192.168.1.20:5060", "")
         .replace("caller@198.51.100.1", "caller@198.51.100.2");
     net.from(PHONE, &peer);
     let sent = net.one_to("198.51.100.2:5060", "BYE ").text;
@@ -120,7 +120,7 @@ fn a_phone_reaches_core_peers_only() {
 fn a_request_within_a_dialog_that_is_not_ours_gets_481_and_goes_nowhere() {
     let mut net = Net::new();
     let dialog = answered(&mut net);
-    let good = dialog.from_caller("BYE", 2, "");
+    let good = dialog.by_caller("BYE", 2, "");
     let token = value(&good, "Route");
     let forged = token.replace("<sip:04", "<sip:06");
     let unsigned = format!("<sip:{US};lr>");
@@ -154,7 +154,7 @@ fn an_element_between_us_and_the_phone_keeps_its_route() {
     );
     net.from(PHONE, &ok);
     let dialog = Dialog::of(&call, &ok);
-    net.from(CORE, &dialog.from_caller("BYE", 2, ""));
+    net.from(CORE, &dialog.by_caller("BYE", 2, ""));
     let bye = net.one_to("203.0.113.5:5070", "BYE ").text;
     assert_eq!(vec!["<sip:203.0.113.5:5070;lr>"], values(&bye, "Route"));
     net.from("203.0.113.5:5070", &reply(&bye, "200 OK", "p", ""));
@@ -163,7 +163,7 @@ fn an_element_between_us_and_the_phone_keeps_its_route() {
 #[test]
 fn two_sides_with_an_address_each_get_a_record_route_each() {
     let mut net = Net::with(1, |settings| {
-        settings.listen.push("192.0.2.11:5060".parse().unwrap())
+        settings.listen.push("192.0.2.11:5060".parse().unwrap());
     });
     let call = invite(ARMED, "a");
     net.stage.receive_at(0, 1, &call, super::net::at(CORE));
@@ -184,7 +184,7 @@ fn two_sides_with_an_address_each_get_a_record_route_each() {
     let mut routes: Vec<&str> = value(&ok, "Record-Route").split(", ").collect();
     routes.reverse();
     let bye = Dialog::of(&call, &ok)
-        .from_caller("BYE", 2, "")
+        .by_caller("BYE", 2, "")
         .replace(value(&ok, "Record-Route"), &routes.join(", "));
     net.stage.receive_at(0, 1, &bye, super::net::at(CORE));
     let bye = net.one_to(PHONE, "BYE ").text;
@@ -201,7 +201,7 @@ fn max_forwards_ends_a_request_within_a_dialog_too() {
     let mut net = Net::new();
     let dialog = answered(&mut net);
     let bye = dialog
-        .from_caller("BYE", 2, "")
+        .by_caller("BYE", 2, "")
         .replace("Max-Forwards: 70", "Max-Forwards: 0");
     net.from(CORE, &bye);
     net.one_to(CORE, "SIP/2.0 483 Too Many Hops");

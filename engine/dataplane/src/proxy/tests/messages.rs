@@ -126,12 +126,12 @@ impl Dialog {
         }
     }
 
-    pub(super) fn from_caller(&self, method: &str, cseq: u32, body: &str) -> String {
+    pub(super) fn by_caller(&self, method: &str, cseq: u32, body: &str) -> String {
         self.request(method, cseq, true, CORE, body)
     }
 
     /// `via` is what the phone believes its address to be.
-    pub(super) fn from_phone(&self, method: &str, cseq: u32, via: &str, body: &str) -> String {
+    pub(super) fn by_phone(&self, method: &str, cseq: u32, via: &str, body: &str) -> String {
         self.request(method, cseq, false, via, body)
     }
 

@@ -3,6 +3,7 @@
 mod call;
 mod cancel;
 mod chaos;
+mod cost;
 mod dialog;
 mod late;
 mod messages;

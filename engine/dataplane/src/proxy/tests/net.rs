@@ -234,7 +234,7 @@ impl Net {
     /// Five minutes without a packet: every transaction, context and timer is gone.
     fn assert_all_over(&mut self) {
         self.stage
-            .advance_by(Duration::from_millis(100), Duration::from_secs(300));
+            .advance_by(Duration::from_millis(100), Duration::from_mins(5));
         for core in &self.stage.cores {
             let left = (
                 core.transactions.len(),

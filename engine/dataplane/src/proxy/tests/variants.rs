@@ -6,6 +6,8 @@ use super::messages::{invite, request, value, values};
 use super::net::{ARMED, CORE, Net, PHONE};
 use crate::settings::{HistoryInfo, Interconnect, NumberFormat, UriScheme};
 
+type Change<'c> = &'c dyn Fn(&mut Interconnect);
+
 fn answer(change: impl FnOnce(&mut Interconnect)) -> String {
     let mut net = Net::with(1, |settings| change(&mut settings.interconnects[0]));
     net.health(Health::Down, Cause::Expired);
@@ -15,8 +17,8 @@ fn answer(change: impl FnOnce(&mut Interconnect)) -> String {
 
 #[test]
 fn numbers_are_written_as_the_core_wants_them() {
-    let contact = |change: &dyn Fn(&mut Interconnect)| value(&answer(change), "Contact").to_owned();
-    let rows: [(&dyn Fn(&mut Interconnect), &str); 5] = [
+    let contact = |change: Change<'_>| value(&answer(change), "Contact").to_owned();
+    let rows: [(Change<'_>, &str); 5] = [
         (
             &|_| {},
             "<sip:+491713920001@core.example.net;user=phone;cause=404>;q=1.0",

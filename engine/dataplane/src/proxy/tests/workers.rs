@@ -5,7 +5,7 @@ use super::net::{CORE, Net, PHONE, SINGLE, SINGLE_PLAIN, at};
 use route_core::{Cause, Health};
 
 impl Net {
-    fn to_worker(&mut self, worker: usize, source: &str, datagram: &str) {
+    fn give(&mut self, worker: usize, source: &str, datagram: &str) {
         self.stage.receive_at(worker, 0, datagram, at(source));
     }
 
@@ -23,8 +23,8 @@ fn one_peer_with_one_port_loads_all_workers() {
     let mut net = Net::with(2, |_| {});
     for call in 0..40 {
         let call = invite(SINGLE, &format!("call{call}"));
-        net.to_worker(0, CORE, &call);
-        net.to_worker(0, CORE, &cancel_of(&call));
+        net.give(0, CORE, &call);
+        net.give(0, CORE, &cancel_of(&call));
     }
     assert!(
         net.proxied_by().iter().all(|count| *count >= 8),
@@ -39,17 +39,17 @@ fn an_invite_its_repetition_its_cancel_and_its_ack_meet_at_their_worker() {
     for call in 0..8 {
         let call = invite(SINGLE_PLAIN, &format!("call{call}"));
         let mut net = Net::with(2, |_| {});
-        net.to_worker(0, CORE, &call);
-        net.to_worker(1, CORE, &call);
+        net.give(0, CORE, &call);
+        net.give(1, CORE, &call);
         let sent = net.one_to(PHONE, "INVITE ").text;
-        net.to_worker(1, PHONE, &reply(&sent, "180 Ringing", "p", ""));
-        net.to_worker(0, CORE, &cancel_of(&call));
+        net.give(1, PHONE, &reply(&sent, "180 Ringing", "p", ""));
+        net.give(0, CORE, &cancel_of(&call));
         net.one_to(PHONE, "CANCEL ");
-        net.to_worker(0, PHONE, &reply(&sent, "487 Request Terminated", "p", ""));
+        net.give(0, PHONE, &reply(&sent, "487 Request Terminated", "p", ""));
         net.one_to(PHONE, "ACK ");
         let answer = net.all_to(CORE).pop().unwrap();
         assert!(answer.text.starts_with("SIP/2.0 487"));
-        net.to_worker(1, CORE, &ack_of(&call, &answer.text));
+        net.give(1, CORE, &ack_of(&call, &answer.text));
         net.wait_ms(10_000);
         net.nothing_to(CORE);
         assert_eq!(1, net.count("retransmissions_absorbed"));
@@ -63,14 +63,14 @@ fn a_repeated_invite_finds_its_first_302_and_the_ack_is_absorbed_anywhere() {
         let call = invite(SINGLE, &format!("call{call}"));
         let mut net = Net::with(2, |_| {});
         net.health(Health::Down, Cause::OptionsTimeout);
-        net.to_worker(0, CORE, &call);
+        net.give(0, CORE, &call);
         let first = net.one_to(CORE, "SIP/2.0 302");
         net.health(Health::Up, Cause::OptionsAnswered);
-        net.to_worker(1, CORE, &call);
+        net.give(1, CORE, &call);
         assert_eq!(first.text, net.one_to(CORE, "SIP/2.0 302").text);
         for worker in [0, 1] {
-            net.to_worker(worker, CORE, &ack_of(&call, &first.text));
-            net.to_worker(worker, CORE, &cancel_of(&call));
+            net.give(worker, CORE, &ack_of(&call, &first.text));
+            net.give(worker, CORE, &cancel_of(&call));
             net.one_to(CORE, "SIP/2.0 200 OK");
         }
         assert_eq!(2, net.count("acks_absorbed"));
@@ -82,17 +82,17 @@ fn a_dialog_goes_on_at_any_worker() {
     for worker in [0, 1] {
         let mut net = Net::with(2, |_| {});
         let call = invite(SINGLE, "a");
-        net.to_worker(worker, CORE, &call);
+        net.give(worker, CORE, &call);
         let sent = net.one_to(PHONE, "INVITE ").text;
         let ok = reply(&sent, "200 OK", "p", OFFER);
-        net.to_worker(1 - worker, PHONE, &ok);
+        net.give(1 - worker, PHONE, &ok);
         net.all_to(CORE);
         let dialog = Dialog::of(&call, &ok);
-        net.to_worker(1 - worker, CORE, &dialog.from_caller("ACK", 1, ""));
+        net.give(1 - worker, CORE, &dialog.by_caller("ACK", 1, ""));
         net.one_to(PHONE, "ACK ");
-        net.to_worker(worker, CORE, &dialog.from_caller("BYE", 2, ""));
+        net.give(worker, CORE, &dialog.by_caller("BYE", 2, ""));
         let bye = net.one_to(PHONE, "BYE ").text;
-        net.to_worker(worker, PHONE, &reply(&bye, "200 OK", "p", ""));
+        net.give(worker, PHONE, &reply(&bye, "200 OK", "p", ""));
         net.one_to(CORE, "SIP/2.0 200 OK");
     }
 }
