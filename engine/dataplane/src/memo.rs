@@ -16,7 +16,12 @@ const WAYS: usize = 8;
 /// A set-associative table; a full bucket forgets its oldest.
 pub(crate) struct AnswerMemo {
     buckets: Box<[[u64; WAYS]]>,
+    /// Bucket and entry of the latest answers, not yet in their buckets.
+    fresh: Vec<(usize, u64)>,
 }
+
+/// So many entries go into their buckets together: each bucket is a cache miss, and misses in a row overlap.
+const FRESH: usize = 16;
 
 /// What an INVITE was answered without a transaction. Status codes within a cause are not kept: no header shows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,34 +47,52 @@ impl AnswerMemo {
         let buckets = (capacity / WAYS).next_power_of_two().max(1);
         Self {
             buckets: vec![[0; WAYS]; buckets].into_boxed_slice(),
+            fresh: Vec::with_capacity(FRESH),
         }
     }
 
     pub(crate) fn remember(&mut self, key: u128, answer: Answer, now: Timestamp) {
         let (bucket, tag) = self.place(key);
-        let age_of = |way: u64| unit(now).wrapping_sub(way) & AGE_MASK;
-        let ways = &mut self.buckets[bucket];
-        let mut place = 0;
-        for way in 0..WAYS {
-            if ways[way] == 0 || ways[way] & TAG_MASK == tag {
-                place = way;
-                break;
-            }
-            if age_of(ways[way]) > age_of(ways[place]) {
-                place = way;
-            }
+        let entry = tag | u64::from(answer.encode()) << ANSWER_SHIFT | unit(now) & AGE_MASK;
+        self.fresh.push((bucket, entry));
+        if self.fresh.len() == FRESH {
+            self.settle();
         }
-        ways[place] = tag | u64::from(answer.encode()) << ANSWER_SHIFT | unit(now) & AGE_MASK;
     }
 
     /// The answer that this transaction was given lately.
     pub(crate) fn recall(&self, key: u128, now: Timestamp) -> Option<Answer> {
         let (bucket, tag) = self.place(key);
-        let entry = self.buckets[bucket]
+        let fresh = self
+            .fresh
             .iter()
-            .find(|way| **way & TAG_MASK == tag)?;
+            .rev()
+            .filter(|(place, _)| *place == bucket)
+            .map(|(_, entry)| entry);
+        let entry = fresh
+            .chain(&self.buckets[bucket])
+            .find(|entry| **entry & TAG_MASK == tag)?;
         let age = unit(now).wrapping_sub(*entry) & AGE_MASK;
         (age <= LIFETIME).then(|| Answer::decode((*entry >> ANSWER_SHIFT) as u8))
+    }
+
+    /// Put the fresh entries into their buckets, each in place of the same transaction's, of none, or of the oldest.
+    fn settle(&mut self) {
+        for (bucket, entry) in self.fresh.drain(..) {
+            let ways = &mut self.buckets[bucket];
+            let age_of = |way: u64| entry.wrapping_sub(way) & AGE_MASK;
+            let mut place = 0;
+            for way in 0..WAYS {
+                if ways[way] == 0 || ways[way] & TAG_MASK == entry & TAG_MASK {
+                    place = way;
+                    break;
+                }
+                if age_of(ways[way]) > age_of(ways[place]) {
+                    place = way;
+                }
+            }
+            ways[place] = entry;
+        }
     }
 
     fn place(&self, key: u128) -> (usize, u64) {
@@ -130,6 +153,7 @@ mod tests {
         let key = |i: u64| u128::from(i + 1) << 90;
         for i in 0..9 {
             memo.remember(key(i), DOWN, at(100 + 2 * i));
+            memo.settle();
         }
         assert_eq!(None, memo.recall(key(0), at(118)));
         for i in 1..9 {
@@ -152,6 +176,8 @@ mod tests {
         for answer in of_causes.chain([Answer::NotFound]) {
             let mut memo = AnswerMemo::new(8);
             memo.remember(7, answer, at(1));
+            assert_eq!(Some(answer), memo.recall(7, at(2)));
+            memo.settle();
             assert_eq!(Some(answer), memo.recall(7, at(2)));
         }
     }

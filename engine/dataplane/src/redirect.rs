@@ -82,13 +82,10 @@ impl Diversion<'_> {
                 response.header_with("History-Info", |out| self.history(targets, &reason, out));
         }
         response.header_with("Reason", |out| {
-            let _ = write!(
-                out,
-                "Q.850;cause={};text=\"{}\"",
-                reason.q850, reason.q850_text
-            );
+            write_q850(&reason, out);
             if self.interconnect.reason_sip {
-                let _ = write!(out, ", SIP;cause={}", reason.cause_param);
+                out.extend_from_slice(b", SIP;cause=");
+                push_decimal(out, u32::from(reason.cause_param));
             }
         })
     }
@@ -164,6 +161,15 @@ impl Diversion<'_> {
         }
         out.extend_from_slice(digits);
     }
+}
+
+/// The `Reason` of a diversion, or of a call that finds nobody (RFC 6432: in responses too).
+pub(crate) fn write_q850(reason: &Reason, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Q.850;cause=");
+    push_decimal(out, u32::from(reason.q850));
+    out.extend_from_slice(b";text=\"");
+    out.extend_from_slice(reason.q850_text.as_bytes());
+    out.push(b'"');
 }
 
 /// q of the target at `position`: 1.0, 0.9 … 0.1 (RFC 3261 §20.10).

@@ -6,7 +6,7 @@ use route_core::{Cause, Digits, LineSlot, NumberFault, RuleSlot, reason_for};
 
 use crate::calls::{Opening, Verb, call_hash};
 use crate::memo::Answer;
-use crate::redirect::Diversion;
+use crate::redirect::{Diversion, write_q850};
 use crate::settings::Interconnect;
 use crate::worker::{Core, Incoming, View};
 
@@ -204,10 +204,5 @@ impl Core {
 
 /// `Reason` of a call that finds nobody (RFC 6432: in responses too).
 pub(super) fn write_reason(cause: Cause, out: &mut Vec<u8>) {
-    let reason = reason_for(cause);
-    let _ = write!(
-        out,
-        "Q.850;cause={};text=\"{}\"",
-        reason.q850, reason.q850_text
-    );
+    write_q850(&reason_for(cause), out);
 }
