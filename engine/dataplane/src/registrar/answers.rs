@@ -24,7 +24,7 @@ impl Core {
     ) -> Vec<u8> {
         let now = self.now;
         let unix_s = self.unix_s();
-        self.response(request, view, 200, "OK", |mut response| {
+        Self::response(request, view, 200, "OK", |mut response| {
             for target in bindings_of(targets, &aor.user) {
                 let remaining = target
                     .binding
@@ -89,7 +89,7 @@ impl Core {
         refused: Refused,
     ) {
         self.counters.registrations_refused.increment();
-        let response = self.response(request, view, refused.status, refused.reason, |response| {
+        let response = Self::response(request, view, refused.status, refused.reason, |response| {
             response
         });
         self.reply(request, judged, refused.status, response);
@@ -125,7 +125,6 @@ impl Core {
     }
 
     pub(super) fn response(
-        &self,
         request: &Incoming<'_>,
         view: &View,
         status: u16,

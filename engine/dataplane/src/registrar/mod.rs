@@ -166,7 +166,7 @@ impl Core {
                 self.counters.registrations_refused.increment();
                 let min_expires = view.policy.settings.registrar.min_expires_s;
                 let response =
-                    self.response(request, view, 423, "Interval Too Brief", |response| {
+                    Self::response(request, view, 423, "Interval Too Brief", |response| {
                         response.header_with("Min-Expires", |out| push_decimal(out, min_expires))
                     });
                 return self.reply(request, judged, 423, response);
