@@ -29,6 +29,8 @@ TRUNK_OWN_NUMBER, TRUNK_OWN_TARGET = "+493023125077", "+491713920077"
 ACCOUNT = Registered("line-account", "phone-b", "secret-of-phone-b", "+496990009001", "+491713920020", md5_only=True)
 VOIP = Registered("line-voip", "phone-c", "secret-of-phone-c", "+496990009002", "+491713920021")
 CLIENT = Registered("line-client", "phone-d", "secret-of-phone-d", "+496990009003", "+491713920022")
+BRIEF = Registered("line-brief", "phone-e", "secret-of-phone-e", "+496990009004", "+491713920023", md5_only=True)
+"""A line whose bindings run out; other tests leave theirs behind."""
 
 GATEWAY_LINE, GATEWAY_NUMBER, GATEWAY_TARGET = "line-gateway", "+4940669691", "+491713920030"
 """A static gateway with a block; the number is the base, two digits follow."""
@@ -75,7 +77,7 @@ def document(*, gateway: int, host: str = "127.0.0.1") -> dict[str, Any]:
                         "blocks": [{"id": "block-gateway", "base": GATEWAY_NUMBER, "extensions": "00-99"}],
                         "diversions": [{"block": "block-gateway", "to": GATEWAY_TARGET, "armed": True}],
                     },
-                    *(_account(phone) for phone in (ACCOUNT, VOIP, CLIENT)),
+                    *(_account(phone) for phone in (ACCOUNT, VOIP, CLIENT, BRIEF)),
                 ],
             }
         ]

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -42,8 +43,7 @@ class Sipp:
     ) -> None:
         self.scenario = scenario
         self.port = port or free_port()
-        self.folder = folder / f"sipp-{scenario}-{self.port}"
-        self.folder.mkdir(parents=True)
+        self.folder = Path(tempfile.mkdtemp(prefix=f"sipp-{scenario}-", dir=folder))
         self.timeout_s = timeout_s
         self.arguments = [need("sipp", "sip-tester")]
         if remote:

@@ -9,6 +9,7 @@ from tests.harness.caller import Caller
 from tests.harness.digest import algorithm as challenge_algorithm
 from tests.harness.document import (
     ACCOUNT,
+    BRIEF,
     GATEWAY_LINE,
     GATEWAY_NUMBER,
     GATEWAY_TARGET,
@@ -79,10 +80,10 @@ def test_an_old_nonce_is_stale_and_the_phone_registers_with_a_new_one(folder: Pa
 
 
 def test_a_binding_ends_when_its_time_is_over(service: Service, folder: Path) -> None:
-    Sipp("register_expiry", folder, remote=service.address, rows=[_row(ACCOUNT, service, expires_s=2)], calls=1).run()
-    service.wait_for_health(ACCOUNT.line, "down")
+    Sipp("register_expiry", folder, remote=service.address, rows=[_row(BRIEF, service, expires_s=2)], calls=1).run()
+    service.wait_for_health(BRIEF.line, "down")
     with Caller(service.address) as core:
-        assert core.dial(ACCOUNT.number).final.status == 302
+        assert core.dial(BRIEF.number).final.status == 302
 
 
 def test_the_proxy_answers_options_itself(service: Service, folder: Path) -> None:
