@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::{push_decimal, push_header, push_top_via_value};
-use crate::chars::trim;
-use crate::header::{HeaderName, Values};
+use crate::chars::{offset, trim};
+use crate::header::{HeaderName, Values, Via};
 use crate::message::Message;
 
 /// What a proxy changes in a request it forwards; everything else is copied as received, body included.
@@ -122,32 +122,59 @@ impl RequestForward<'_> {
     }
 }
 
+/// Where the octets of a response's next hop are, the one under the topmost.
+enum NextHop<'a> {
+    /// In the same field line: the rest of its list.
+    Rest(&'a [u8]),
+    /// In the next Via line.
+    Line,
+}
+
+/// The next hop of a response: `None` if there is none or it cannot be read.
+///
+/// The next element takes it for the topmost and drops the response if it cannot read it (RFC 3261 §18.1.2), so there is no
+/// use in sending it. Hops further down are not looked at.
+fn next_hop<'a>(message: &Message<'a>) -> Option<NextHop<'a>> {
+    let mut lines = message.headers(HeaderName::Via);
+    let mut first = Values::new(lines.next()?);
+    first.next()?;
+    let mut rest = first;
+    if let Some(hop) = rest.next() {
+        Via::parse(hop).ok()?;
+        // From the hop on: empty values in front of it would be left on top.
+        let all = first.as_bytes();
+        return Some(NextHop::Rest(all.get(offset(all, hop)..)?));
+    }
+    Via::parse(lines.next()?).ok()?;
+    Some(NextHop::Line)
+}
+
+/// Whether a response has a next hop to go to when its topmost Via is taken off.
+pub fn has_next_hop(response: &Message<'_>) -> bool {
+    next_hop(response).is_some()
+}
+
 /// A proxy's copy of a response: the topmost Via value is taken off, the rest is as received (§16.7 step 3, 9).
 ///
-/// `false`, and nothing is written, if no Via is left: then the response was for us.
+/// `false`, and nothing is written, if no Via is left, because then the response was for us, or if the next one cannot be
+/// read. What is written parses, and so does its topmost Via.
 pub fn write_forwarded_response(message: &Message<'_>, out: &mut Vec<u8>) -> bool {
-    if message.values(HeaderName::Via).nth(1).is_none() {
-        return false;
-    }
     let bytes = message.bytes();
-    out.reserve(bytes.len());
-    let mut verbatim = Verbatim { bytes, from: 0 };
-    let mut found = false;
-    for span in message
+    let top = message
         .spans()
         .iter()
-        .filter(|span| span.name == HeaderName::Via)
-    {
-        let mut values = Values::new(span.value(bytes));
-        found = values.next().is_some();
-        verbatim.flush(out, span.line_start, span.line_end);
-        if found {
-            push_rest(out, "Via", values.as_bytes());
-            break;
-        }
+        .find(|span| span.name == HeaderName::Via);
+    let (Some(top), Some(next)) = (top, next_hop(message)) else {
+        return false;
+    };
+    out.reserve(bytes.len());
+    let mut verbatim = Verbatim { bytes, from: 0 };
+    verbatim.flush(out, top.line_start, top.line_end);
+    if let NextHop::Rest(rest) = next {
+        push_header(out, "Via", rest);
     }
     out.extend_from_slice(bytes.get(verbatim.from..).unwrap_or_default());
-    found
+    true
 }
 
 /// What is left of a comma separated list, if anything is.

@@ -12,7 +12,7 @@ mod response;
 
 pub use destination::response_destination;
 pub use error_response::error_response;
-pub use forward::{RequestForward, write_forwarded_response};
+pub use forward::{RequestForward, has_next_hop, write_forwarded_response};
 pub use hop::{ack_for_non_2xx, cancel_for};
 pub use number::{push_decimal, push_ip, push_socket_address};
 pub use response::ResponseWriter;

@@ -12,7 +12,7 @@ impl<'a> Message<'a> {
     /// Parse one datagram, or one message cut out of a stream.
     ///
     /// Checked: start line, Request-URI, form of every header field line, presence of Via, From, To, Call-ID
-    /// and `CSeq`, no second one of a field that may stand once, `CSeq` number and method, `Max-Forwards`,
+    /// and `CSeq`, no empty Via, no second one of a field that may stand once, `CSeq` number and method, `Max-Forwards`,
     /// `Content-Length` against the body (octets after it are cut off, §18.3), From and To.
     /// CRLFs before the start line are skipped (§7.5).
     pub fn parse(datagram: &'a [u8], index: &'a mut HeaderIndex) -> Result<Self, PeerError> {
@@ -271,6 +271,10 @@ fn header_lines(
             return Err(PeerError::Repeated(name));
         }
         if name == HeaderName::Via {
+            // A lower hop is no concern of ours (§16.3 item 1), but with an empty line nobody could tell which hop is next.
+            if value.is_empty() {
+                return Err(PeerError::Malformed(HeaderName::Via));
+            }
             hops += 1;
             if hops > MAX_VIA {
                 return Err(PeerError::TooManyHops);
