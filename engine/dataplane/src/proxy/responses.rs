@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use route_core::CallOutcome;
-use sip_core::build::{ack_for_non_2xx, write_forwarded_response};
-use sip_core::header::HeaderName;
+use sip_core::build::{ack_for_non_2xx, has_next_hop, write_forwarded_response};
 use sip_core::message::{HeaderIndex, Message};
 use sip_core::time::Timestamp;
 use sip_core::transaction::Event;
@@ -29,8 +28,8 @@ impl Core {
             .transactions
             .client(id)
             .is_some_and(|client| client.user != ClientUser::Nobody);
-        if is_branch && response.values(HeaderName::Via).nth(1).is_none() {
-            // RFC 3261 §16.7 item 3: without a Via below ours it is for nobody behind us.
+        if is_branch && !has_next_hop(response) {
+            // RFC 3261 §16.7 item 3: without a Via below ours that can be read it is for nobody behind us.
             self.counters.stray_dropped.increment();
             return;
         }
