@@ -78,7 +78,7 @@ class Message:
         lines = [self.start, *(f"{name}: {value}" for name, value in self.headers)]
         if not any(name.lower() in {"content-length", "l"} for name, _ in self.headers):
             lines.append(f"Content-Length: {len(self.body)}")
-        return "\r\n".join([*lines, "", ""]).encode() + self.body
+        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + self.body
 
     def __str__(self) -> str:
         return self.encode().decode("utf-8", "backslashreplace")
