@@ -89,7 +89,5 @@ def _read(entry: dict[str, Any]) -> Vector:
     )
 
 
-VECTORS: list[Vector] = [
-    _read(entry) for entry in json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))["messages"]
-]
+VECTORS: list[Vector] = [_read(entry) for entry in json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))["messages"]]
 BY_NAME = {vector.name: vector for vector in VECTORS}
