@@ -1,6 +1,6 @@
 //! When probes go out, so that many lines never ask at once.
 //!
-//! Rules: the first probes of lines lie evenly over an interval; the beat of each line is nine tenths of the interval, and each
+//! Rules: the first probes of lines lie evenly over a beat; the beat of each line is nine tenths of the interval, and each
 //! probe is off its beat by at most a twentieth of the interval. So two of them are apart by 80 to 100 % of the interval, never
 //! more: the worst case of detection that a profile promises holds. The offsets do not add up to clusters. All of it is a
 //! function of the line and a counter: a run can be repeated.
@@ -16,10 +16,15 @@ const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 const ROOT_2: u64 = 0x6A09_E667_F3BC_C909;
 const ROOT_3: u64 = 0xBB67_AE85_84CA_A73B;
 
-/// Where in `window` the first probe of a line's target lies.
-pub(super) fn spread(line: LineSlot, target: usize, window: Duration) -> Duration {
+/// The beat of an interval: the mean time between two probes.
+fn mean(interval: Duration) -> Duration {
+    interval * 9 / 10
+}
+
+/// Where the first probe of a line's target lies: within one beat, or second probes would meet the last first ones.
+pub(super) fn spread(line: LineSlot, target: usize, interval: Duration) -> Duration {
     let place = u64::from(line.0).wrapping_add((target as u64) << 32).wrapping_mul(GOLDEN);
-    part(window, place)
+    part(mean(interval), place)
 }
 
 /// The time from probe `counter` to the next: `interval` at most.
@@ -33,7 +38,7 @@ pub(super) fn beat(line: LineSlot, counter: u32, interval: Duration) -> Duration
             part(swing, place.wrapping_add(u64::from(counter).wrapping_mul(ROOT_3)))
         }
     };
-    (interval * 9 / 10 + offset(counter + 1)).saturating_sub(offset(counter))
+    (mean(interval) + offset(counter + 1)).saturating_sub(offset(counter))
 }
 
 /// `whole` · `fraction` / 2⁶⁴.

@@ -60,8 +60,8 @@ fn silence_is_suspect_at_the_first_lost_probe_and_down_after_fall() {
         let expected = if lost < 3 { Health::Suspect } else { Health::Down };
         assert_eq!(expected, stage.health(LINE).0, "after {lost} lost");
     }
-    // One interval ±10 % after the good one, then at the fast interval.
-    assert!(instants[0] >= seconds(9) && instants[0] <= seconds(11) + TICK, "{instants:?}");
+    // 80 to 100 % of the interval after the good one, then at the fast interval.
+    assert!(instants[0] >= seconds(8) && instants[0] <= seconds(10) + TICK, "{instants:?}");
     for pair in instants.windows(2) {
         let apart = pair[1].saturating_sub(pair[0]);
         assert!(apart >= seconds(1) && apart <= seconds(1) + TICK, "{instants:?}");
@@ -167,7 +167,8 @@ fn a_thousand_lines_are_asked_evenly() {
     }
     assert_eq!(0, stage.counter("probers_missing"));
     assert_eq!([1000, 1000], ["probers", "lines_up"].map(|name| stage.counter(name)));
-    assert!(instants.len().abs_diff(5000) <= 50, "{}", instants.len());
+    // 50 s at a beat of 9 s.
+    assert!(instants.len().abs_diff(5556) <= 50, "{}", instants.len());
     assert!(instants[0] - from < Duration::from_millis(100));
     let window = Duration::from_millis(100);
     for (i, first) in instants.iter().enumerate() {
