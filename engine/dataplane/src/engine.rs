@@ -359,7 +359,7 @@ impl Engine {
                 targets.iter().map(|target| target.address).collect()
             })
         };
-        Ok(explain(number, interconnect, &table, view_of, hops))
+        Ok(explain(number, interconnect, &table, view_of, hops, self.addresses[0]))
     }
 
     /// Sums over all workers.
@@ -456,7 +456,8 @@ pub fn simulate(
     table: &RouteTable,
     view: LineView,
 ) -> Explanation {
-    explain(number, interconnect, table, |_| view, |_| Vec::new())
+    let local = std::net::SocketAddr::from(([127, 0, 0, 1], 5060));
+    explain(number, interconnect, table, |_| view, |_| Vec::new(), local)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -39,6 +39,7 @@ pub(crate) fn explain(
     table: &RouteTable,
     view_of: impl Fn(LineSlot) -> LineView + Copy,
     next_hops: impl Fn(LineSlot) -> Vec<SocketAddr>,
+    local: SocketAddr,
 ) -> Explanation {
     let mut trace = Recording::default();
     let mut explanation = Explanation {
@@ -105,7 +106,6 @@ pub(crate) fn explain(
         explanation.rule.and_then(|rule| table.rule(rule)),
     ) {
         let cause = view_of(line.slot).cause;
-        let local = SocketAddr::from(([0, 0, 0, 0], 5060));
         let diversion = Diversion {
             called,
             line,
