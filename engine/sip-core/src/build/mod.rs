@@ -53,7 +53,13 @@ pub fn push_via_with_source(out: &mut Vec<u8>, via: &Via<'_>, source: SocketAddr
         out.extend_from_slice(raw.get(copied..end).unwrap_or_default());
         copied = next;
     };
-    if via.rport != Rport::Absent || via.received.is_some() {
+    if via.rport == Rport::Flag && via.received.is_none() {
+        // What nearly every client sends: a bare `rport`, to be filled in.
+        let end = usize::from(via.rport_end);
+        upto(out, end, end);
+        out.push(b'=');
+        push_decimal(out, u32::from(source.port()));
+    } else if via.rport != Rport::Absent || via.received.is_some() {
         for (name, value) in via.params {
             let start = offset(raw, name);
             let name_end = start + name.len();

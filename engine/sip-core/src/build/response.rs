@@ -3,8 +3,9 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::{push_decimal, push_header, push_top_via_value};
-use crate::header::HeaderName;
+use super::{push_decimal, push_header, push_via_with_source};
+use crate::chars::offset;
+use crate::header::{HeaderName, Via};
 use crate::message::Message;
 
 /// Writes one response: the copied fields first, then what the caller adds, then the body.
@@ -29,6 +30,19 @@ impl<'o> ResponseWriter<'o> {
         to_tag: Option<&[u8]>,
         source: Option<SocketAddr>,
     ) -> Self {
+        let via = source.and_then(|_| request.top_via().ok());
+        Self::with_top_via(out, request, status, reason, to_tag, via.as_ref().zip(source))
+    }
+
+    /// As [`ResponseWriter::new`], for a caller who has parsed the topmost Via already.
+    pub fn with_top_via(
+        out: &'o mut Vec<u8>,
+        request: &Message<'_>,
+        status: u16,
+        reason: &str,
+        to_tag: Option<&[u8]>,
+        mut top: Option<(&Via<'_>, SocketAddr)>,
+    ) -> Self {
         out.reserve(request.headers_end() + 256);
         out.extend_from_slice(b"SIP/2.0 ");
         push_decimal(out, u32::from(status));
@@ -36,14 +50,17 @@ impl<'o> ResponseWriter<'o> {
         out.extend_from_slice(reason.as_bytes());
         out.extend_from_slice(b"\r\n");
         let bytes = request.bytes();
-        let mut top = source;
         // Vias keep their order; the other fields stand once each, so one pass copies them all.
         for span in request.spans() {
             match span.name {
                 HeaderName::Via => match top.take() {
-                    Some(source) => {
+                    Some((via, source)) => {
                         out.extend_from_slice(b"Via: ");
-                        push_top_via_value(out, span.value(bytes), source);
+                        push_via_with_source(out, via, source);
+                        // A list in one line: its other values.
+                        let value = span.value(bytes);
+                        let rest = offset(value, via.raw) + via.raw.len();
+                        out.extend_from_slice(value.get(rest..).unwrap_or_default());
                         out.extend_from_slice(b"\r\n");
                     }
                     None => out.extend_from_slice(span.line(bytes)),

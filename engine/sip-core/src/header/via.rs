@@ -7,7 +7,7 @@
 //! ```
 
 use super::params::{self, Params};
-use crate::chars::{decimal, skip_lws, skip_token};
+use crate::chars::{decimal, offset, skip_lws, skip_token};
 use crate::error::PeerError;
 use crate::header::HeaderName;
 use crate::uri::Host;
@@ -100,6 +100,8 @@ pub struct Via<'a> {
     pub params: Params<'a>,
     /// The whole via-parm as received.
     pub raw: &'a [u8],
+    /// Where in `raw` the name of the first `rport` ends.
+    pub(crate) rport_end: u16,
 }
 
 impl<'a> Via<'a> {
@@ -153,11 +155,16 @@ impl<'a> Via<'a> {
             ttl: None,
             params: Params::default(),
             raw: &[],
+            rport_end: 0,
         };
         let params_start = at;
         while text.get(at) == Some(&b';') {
             let (name, value, next) = params::strict(text, at)?;
+            let before = via.rport;
             via.param(name, value)?;
+            if via.rport != before {
+                via.rport_end = (offset(text, name) + name.len() - start) as u16;
+            }
             at = next;
         }
         if text.get(at).is_some_and(|o| *o != b',') {
