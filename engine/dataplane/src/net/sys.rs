@@ -14,8 +14,14 @@ pub(super) struct ReceiveBatch {
     stride: usize,
     names: Box<[libc::sockaddr_storage]>,
     vectors: Box<[libc::iovec]>,
+    controls: Box<[Control]>,
     headers: Box<[libc::mmsghdr]>,
 }
+
+/// Room for one control message that carries a number.
+type Control = [u64; 3];
+
+const CONTROL_LENGTH: usize = size_of::<Control>();
 
 // SAFETY: the raw pointers inside point only into the boxes of the same value, which move with it.
 unsafe impl Send for ReceiveBatch {}
@@ -34,16 +40,20 @@ impl ReceiveBatch {
                 iov_len: size,
             })
             .collect();
+        let mut controls: Box<[Control]> = vec![[0; 3]; count].into_boxed_slice();
         let headers = names
             .iter_mut()
             .zip(vectors.iter_mut())
-            .map(|(name, vector)| {
+            .zip(controls.iter_mut())
+            .map(|((name, vector), control)| {
                 // SAFETY: all-zero is a valid msghdr; every pointer is set just below.
                 let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
                 header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
                 header.msg_hdr.msg_namelen = NAME_LENGTH;
                 header.msg_hdr.msg_iov = std::ptr::from_mut(vector);
                 header.msg_hdr.msg_iovlen = 1;
+                header.msg_hdr.msg_control = control.as_mut_ptr().cast();
+                header.msg_hdr.msg_controllen = CONTROL_LENGTH;
                 header
             })
             .collect();
@@ -53,6 +63,7 @@ impl ReceiveBatch {
             stride,
             names,
             vectors,
+            controls,
             headers,
         }
     }
@@ -61,6 +72,7 @@ impl ReceiveBatch {
     pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         for header in &mut self.headers {
             header.msg_hdr.msg_namelen = NAME_LENGTH;
+            header.msg_hdr.msg_controllen = CONTROL_LENGTH;
         }
         debug_assert_eq!(self.vectors.len(), self.headers.len());
         // SAFETY: every header points at live buffers of this value, sized as stated in `new`.
@@ -83,13 +95,40 @@ impl ReceiveBatch {
         }
     }
 
-    /// Datagram `index` of the last `receive` and where it came from; `None` for an address family that is not IP.
-    pub(super) fn datagram(&self, index: usize) -> Option<(&[u8], SocketAddr)> {
-        let length = (self.headers[index].msg_len as usize).min(self.size);
+    /// Buffer `index` of the last `receive`: its octets, where they came from, and the length of the datagrams in it, of which
+    /// the last may be shorter. `None` for an address family that is not IP.
+    pub(super) fn buffer(&self, index: usize) -> Option<(&[u8], SocketAddr, usize)> {
+        let header = &self.headers[index];
+        let length = (header.msg_len as usize).min(self.size);
         let start = index * self.stride;
         let source = socket_address(&self.names[index])?;
-        Some((&self.storage[start..start + length], source))
+        let train = (header.msg_hdr.msg_controllen > 0).then(|| &self.controls[index]);
+        let segment = train.and_then(train_segment).unwrap_or(length).max(1);
+        Some((&self.storage[start..start + length], source, segment))
     }
+}
+
+/// The length of the datagrams of a train, from the control message `UDP_GRO`: header of 16 octets, then a number.
+fn train_segment(control: &Control) -> Option<usize> {
+    let kind = libc::c_int::from_ne_bytes(control[1].to_ne_bytes()[4..].try_into().ok()?);
+    let number = libc::c_int::from_ne_bytes(control[2].to_ne_bytes()[..4].try_into().ok()?);
+    (kind == libc::UDP_GRO).then_some(usize::try_from(number).ok()?)
+}
+
+/// Let the kernel hand over trains of datagrams of one flow in one piece; false if it cannot.
+pub(super) fn accept_trains(socket: BorrowedFd<'_>) -> bool {
+    let on: libc::c_int = 1;
+    // SAFETY: the option's value is an int, given with its size.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_UDP,
+            libc::UDP_GRO,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    result == 0
 }
 
 /// Added to the distance of two buffers, so that the first octets of all datagrams of a batch do not fall into the same
@@ -129,7 +168,29 @@ fn socket_address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
 pub(super) struct SendBatch {
     names: Vec<(libc::sockaddr_storage, libc::socklen_t)>,
     vectors: Vec<libc::iovec>,
+    controls: Vec<Option<Control>>,
     headers: Vec<libc::mmsghdr>,
+}
+
+/// Datagrams of equal length to one destination that lie in a row; the last may be shorter.
+#[derive(Clone, Copy)]
+pub(super) struct Train<'d> {
+    pub(super) bytes: &'d [u8],
+    pub(super) destination: SocketAddr,
+    /// Length of each datagram; that of `bytes` when it is one.
+    pub(super) segment: usize,
+}
+
+/// The control message `UDP_SEGMENT`.
+fn segment_control(segment: usize) -> Control {
+    // cmsghdr: length (header and value), level, type; then the value.
+    let length = (size_of::<libc::cmsghdr>() + size_of::<u16>()) as u64;
+    let mut level_and_type = [0; 8];
+    level_and_type[..4].copy_from_slice(&libc::SOL_UDP.to_ne_bytes());
+    level_and_type[4..].copy_from_slice(&libc::UDP_SEGMENT.to_ne_bytes());
+    let mut value = [0; 8];
+    value[..2].copy_from_slice(&(segment as u16).to_ne_bytes());
+    [length, u64::from_ne_bytes(level_and_type), u64::from_ne_bytes(value)]
 }
 
 // SAFETY: the raw pointers are rebuilt by each `send` and not used after it.
@@ -140,27 +201,32 @@ impl SendBatch {
         Self {
             names: Vec::new(),
             vectors: Vec::new(),
+            controls: Vec::new(),
             headers: Vec::new(),
         }
     }
 
-    /// Send `datagrams`; returns how many the kernel took before it said no, and why it stopped.
+    /// Send `trains`; returns how many the kernel took before it said no, and why it stopped.
     pub(super) fn send<'d>(
         &mut self,
         socket: BorrowedFd<'_>,
-        datagrams: impl Iterator<Item = (&'d [u8], SocketAddr)>,
+        trains: impl Iterator<Item = Train<'d>>,
     ) -> (usize, Option<io::Error>) {
         self.names.clear();
         self.vectors.clear();
+        self.controls.clear();
         self.headers.clear();
-        for (bytes, destination) in datagrams {
-            self.names.push(kernel_address(destination));
+        for train in trains {
+            self.names.push(kernel_address(train.destination));
             self.vectors.push(libc::iovec {
-                iov_base: bytes.as_ptr().cast_mut().cast(),
-                iov_len: bytes.len(),
+                iov_base: train.bytes.as_ptr().cast_mut().cast(),
+                iov_len: train.bytes.len(),
             });
+            let several = train.segment < train.bytes.len();
+            self.controls.push(several.then(|| segment_control(train.segment)));
         }
-        for (name, vector) in self.names.iter_mut().zip(self.vectors.iter_mut()) {
+        let parts = self.names.iter_mut().zip(&mut self.vectors).zip(&mut self.controls);
+        for ((name, vector), control) in parts {
             // SAFETY: all-zero is a valid msghdr; the pointers below stay valid until the call returns,
             // for neither vector grows any more.
             let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
@@ -168,12 +234,16 @@ impl SendBatch {
             header.msg_hdr.msg_namelen = name.1;
             header.msg_hdr.msg_iov = std::ptr::from_mut(vector);
             header.msg_hdr.msg_iovlen = 1;
+            if let Some(control) = control {
+                header.msg_hdr.msg_control = control.as_mut_ptr().cast();
+                header.msg_hdr.msg_controllen = CONTROL_LENGTH;
+            }
             self.headers.push(header);
         }
         let mut sent = 0;
         while sent < self.headers.len() {
             let rest = &mut self.headers[sent..];
-            // SAFETY: headers, names, vectors and the datagrams themselves outlive the call.
+            // SAFETY: headers, names, vectors, controls and the datagrams themselves outlive the call.
             let count = unsafe {
                 libc::sendmmsg(
                     socket.as_raw_fd(),

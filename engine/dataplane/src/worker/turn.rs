@@ -85,12 +85,14 @@ impl Worker {
         for _ in 0..BATCHES_PER_TURN {
             // An error here belongs to a datagram of the past (ICMP); the next call gives the next datagram.
             let count = self.sockets[socket].receive().unwrap_or(0);
-            self.core.counters.received.add(count as u64);
             for index in 0..count {
-                let Some((bytes, source)) = self.sockets[socket].datagram(index) else { continue };
-                self.core.on_datagram(bytes, &mut self.header_index, source, socket, false, view);
-                if self.core.outbox.len() >= Outbox::HIGH_WATER {
-                    Self::flush_to(&mut self.core, &self.sockets);
+                let datagrams = self.sockets[socket].datagrams(index);
+                self.core.counters.received.add(datagrams.len() as u64);
+                for (bytes, source) in datagrams {
+                    self.core.on_datagram(bytes, &mut self.header_index, source, socket, false, view);
+                    if self.core.outbox.len() >= Outbox::HIGH_WATER {
+                        Self::flush_to(&mut self.core, &self.sockets);
+                    }
                 }
             }
             self.flush();
