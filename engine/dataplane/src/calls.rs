@@ -152,10 +152,10 @@ impl CallLog {
         if let Some(record) = self.running.get_mut(index)
             && record.steps.len() < MAX_STEPS
         {
-                let elapsed = now
-                    .as_micros()
-                    .saturating_sub(record.opening.at.as_micros());
-                record.steps.push(((elapsed / 1000) as u32, step));
+            let elapsed = now
+                .as_micros()
+                .saturating_sub(record.opening.at.as_micros());
+            record.steps.push(((elapsed / 1000) as u32, step));
         }
     }
 

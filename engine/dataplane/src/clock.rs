@@ -37,7 +37,7 @@ impl Clock {
     }
 
     /// The monotonic instant of a Unix time in milliseconds.
-    pub(crate) fn from_unix_ms(&self, unix_ms: u64) -> Timestamp {
+    pub(crate) fn at_unix_ms(&self, unix_ms: u64) -> Timestamp {
         let wall = unix_ms_now();
         let now = self.now().as_micros();
         if unix_ms >= wall {

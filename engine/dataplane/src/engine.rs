@@ -359,7 +359,14 @@ impl Engine {
                 targets.iter().map(|target| target.address).collect()
             })
         };
-        Ok(explain(number, interconnect, &table, view_of, hops, self.addresses[0]))
+        Ok(explain(
+            number,
+            interconnect,
+            &table,
+            view_of,
+            hops,
+            self.addresses[0],
+        ))
     }
 
     /// Sums over all workers.

@@ -35,6 +35,6 @@ pub use explain::Explanation;
 pub use rows::{BindingRow, CallRow, LineState, TargetState, VerdictRow};
 pub use secret::random_u64;
 pub use settings::{
-    CallTimers, CorePeer, FaultCodes, HistoryInfo, Interconnect, LineProfile, NumberFormat, ProbeSettings, RegistrarSettings,
-    Settings, SettingsError, UriScheme,
+    CallTimers, CorePeer, FaultCodes, HistoryInfo, Interconnect, LineProfile, NumberFormat,
+    ProbeSettings, RegistrarSettings, Settings, SettingsError, UriScheme,
 };

@@ -61,7 +61,10 @@ pub(crate) enum ClientUser {
 
 /// What the caller has to do about a transaction after an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "four independent signals of one event")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four independent signals of one event"
+)]
 pub(crate) struct Signals {
     /// The message goes to the transaction user.
     pub(crate) pass: bool,

@@ -35,7 +35,9 @@ impl Core {
         self.set_targets(line, targets, First::Fast, view);
         let profile = profile_of(line, view);
         let targets = self.targets_of(line);
-        let Some(owned) = self.lines.owned.get_mut(&line) else { return 0 };
+        let Some(owned) = self.lines.owned.get_mut(&line) else {
+            return 0;
+        };
         for (change, target) in changes {
             if matches!(change, BindingChange::Removed | BindingChange::Expired) {
                 continue;
@@ -63,10 +65,19 @@ impl Core {
         seq
     }
 
-    pub(super) fn push_binding(&self, line: LineSlot, change: BindingChange, target: &Target) -> Option<u64> {
+    pub(super) fn push_binding(
+        &self,
+        line: LineSlot,
+        change: BindingChange,
+        target: &Target,
+    ) -> Option<u64> {
         let row = Box::new(self.binding_row(line, target)?);
         let at = self.shared.clock.unix_ms(self.now);
-        Some(self.shared.events.push(at, EventBody::Binding { change, row }))
+        Some(
+            self.shared
+                .events
+                .push(at, EventBody::Binding { change, row }),
+        )
     }
 
     /// `target` as a row; `None` for a static peer.
@@ -89,26 +100,47 @@ impl Core {
     /// Take out bindings of `line` that have run out.
     pub(super) fn expire_bindings(&mut self, line: LineSlot, view: &View) {
         let targets = self.targets_of(line);
-        let over = |target: &Arc<Target>| target.binding.as_ref().is_some_and(|b| b.expires <= self.now);
+        let over = |target: &Arc<Target>| {
+            target
+                .binding
+                .as_ref()
+                .is_some_and(|b| b.expires <= self.now)
+        };
         if !targets.iter().any(over) {
             return;
         }
         let (gone, kept): (Targets, Targets) = targets.iter().cloned().partition(over);
-        let changes: Vec<_> = gone.into_iter().map(|target| (BindingChange::Expired, target)).collect();
+        let changes: Vec<_> = gone
+            .into_iter()
+            .map(|target| (BindingChange::Expired, target))
+            .collect();
         self.counters.bindings_expired.add(changes.len() as u64);
         self.change_bindings(line, kept, &changes, view);
     }
 
     /// Publish `targets`, best rank first. A flow that was there before keeps what is known about it.
-    pub(super) fn set_targets(&mut self, line: LineSlot, mut targets: Targets, first: First, view: &View) {
+    pub(super) fn set_targets(
+        &mut self,
+        line: LineSlot,
+        mut targets: Targets,
+        first: First,
+        view: &View,
+    ) {
         targets.sort_by_key(|target| target.rank);
         let old = self.targets_of(line);
         let profile = profile_of(line, view).verdict.sane();
-        let Some(slot) = self.shared.slots.slot(line) else { return };
-        let Some(owned) = self.lines.owned.get_mut(&line) else { return };
+        let Some(slot) = self.shared.slots.slot(line) else {
+            return;
+        };
+        let Some(owned) = self.lines.owned.get_mut(&line) else {
+            return;
+        };
         let mut before: Vec<Option<Watch>> = owned.watches.drain(..).map(Some).collect();
         for (position, target) in targets.iter().enumerate() {
-            let same = old.iter().zip(&before).position(|(old, watch)| watch.is_some() && same_flow(old, target));
+            let same = old
+                .iter()
+                .zip(&before)
+                .position(|(old, watch)| watch.is_some() && same_flow(old, target));
             let known = same.and_then(|same| {
                 if !Arc::ptr_eq(&old[same], target) {
                     target.inherit(&old[same]);
@@ -141,11 +173,19 @@ impl Core {
             self.push_binding(line, BindingChange::Removed, target);
         }
         self.set_targets(line, Targets::new(), First::Fast, view);
-        let Some(Owned { counted, .. }) = self.lines.owned.remove(&line) else { return };
-        self.lines.figures.replace(counted, super::Counted::default());
+        let Some(Owned { counted, .. }) = self.lines.owned.remove(&line) else {
+            return;
+        };
+        self.lines
+            .figures
+            .replace(counted, super::Counted::default());
         if let Some(slot) = self.shared.slots.read(line) {
             slot.set_trial(false);
-            slot.publish(route_core::Health::Unknown, route_core::Cause::Start, self.now);
+            slot.publish(
+                route_core::Health::Unknown,
+                route_core::Cause::Start,
+                self.now,
+            );
         }
     }
 }

@@ -32,7 +32,11 @@ impl Counted {
     pub(super) fn of(owned: &Owned, bindings: usize, probed: bool) -> Self {
         // A target is looked after if it wants attention at some time, and the line wakes by then.
         let alive = |deadline: Timestamp| deadline < Timestamp::MAX && owned.scheduled <= deadline;
-        let probers = owned.watches.iter().filter(|watch| probed && alive(watch.deadline())).count();
+        let probers = owned
+            .watches
+            .iter()
+            .filter(|watch| probed && alive(watch.deadline()))
+            .count();
         let wanted = if probed { owned.watches.len() } else { 0 };
         Self {
             bindings: bindings as u32,
@@ -45,7 +49,9 @@ impl Counted {
 
 impl Figures {
     pub(super) fn replace(&mut self, old: Counted, new: Counted) {
-        let turn = |sum: &mut u64, old: u32, new: u32| *sum = (*sum + u64::from(new)).saturating_sub(u64::from(old));
+        let turn = |sum: &mut u64, old: u32, new: u32| {
+            *sum = (*sum + u64::from(new)).saturating_sub(u64::from(old));
+        };
         turn(&mut self.bindings, old.bindings, new.bindings);
         turn(&mut self.probers, old.probers, new.probers);
         turn(&mut self.missing, old.missing, new.missing);

@@ -87,18 +87,30 @@ fn restart_grace(view: &View) -> Duration {
 
 /// How `line` is judged.
 fn profile_of(line: LineSlot, view: &View) -> &LineProfile {
-    view.policy.profile(view.table.line(line).map_or("", |line| &line.profile))
+    view.policy
+        .profile(view.table.line(line).map_or("", |line| &line.profile))
 }
 
 impl Core {
     /// Where calls to `line` go; what the line's watches are parallel to.
     fn targets_of(&self, line: LineSlot) -> Arc<Targets> {
-        self.shared.slots.read(line).and_then(Slot::targets).unwrap_or_default()
+        self.shared
+            .slots
+            .read(line)
+            .and_then(Slot::targets)
+            .unwrap_or_default()
     }
 
     /// The wheel fired for `line`: expiries, probe time-outs, due probes, the end of hold and of grace.
     pub(crate) fn on_line_timer(&mut self, line: LineSlot, view: &View) {
-        let Some(owned) = self.lines.owned.get_mut(&line).filter(|owned| owned.scheduled <= self.now) else { return };
+        let Some(owned) = self
+            .lines
+            .owned
+            .get_mut(&line)
+            .filter(|owned| owned.scheduled <= self.now)
+        else {
+            return;
+        };
         owned.scheduled = Timestamp::MAX;
         self.expire_bindings(line, view);
         self.work_probes(line, view);
@@ -106,15 +118,25 @@ impl Core {
     }
 
     /// A call to a target of ours ended or was given up.
-    pub(crate) fn on_call_outcome(&mut self, line: LineSlot, address: SocketAddr, outcome: CallOutcome, view: &View) {
+    pub(crate) fn on_call_outcome(
+        &mut self,
+        line: LineSlot,
+        address: SocketAddr,
+        outcome: CallOutcome,
+        view: &View,
+    ) {
         let profile = profile_of(line, view);
         let targets = self.targets_of(line);
         // Before the machines learn how it went, they learn that the trial, if it was one, is under way.
         self.notice_trial(line);
-        let Some(owned) = self.lines.owned.get_mut(&line) else { return };
+        let Some(owned) = self.lines.owned.get_mut(&line) else {
+            return;
+        };
         for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
             if target.address == address {
-                watch.health.handle_call(outcome, &profile.verdict, self.now);
+                watch
+                    .health
+                    .handle_call(outcome, &profile.verdict, self.now);
                 if outcome == CallOutcome::Answered {
                     target.seen(self.now);
                 }
@@ -126,7 +148,9 @@ impl Core {
     /// A packet came from a target of ours.
     pub(crate) fn on_seen(&mut self, line: LineSlot, address: SocketAddr) {
         let targets = self.targets_of(line);
-        let Some(owned) = self.lines.owned.get_mut(&line) else { return };
+        let Some(owned) = self.lines.owned.get_mut(&line) else {
+            return;
+        };
         for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
             if target.address == address {
                 watch.health.handle_packet(self.now);

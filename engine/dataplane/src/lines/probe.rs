@@ -69,11 +69,15 @@ impl Core {
     pub(super) fn work_probes(&mut self, line: LineSlot, view: &View) {
         let profile = profile_of(line, view);
         let targets = self.targets_of(line);
-        let Some(owned) = self.lines.owned.get_mut(&line) else { return };
+        let Some(owned) = self.lines.owned.get_mut(&line) else {
+            return;
+        };
         for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
             if let Some((key, _)) = watch.probe.filter(|(_, deadline)| *deadline <= self.now) {
                 watch.probe = None;
-                watch.health.handle_probe_timeout(&profile.verdict, self.now);
+                watch
+                    .health
+                    .handle_probe_timeout(&profile.verdict, self.now);
                 watch.plan(line, &profile.verdict, self.now);
                 self.lines.probes.give_up(key, self.now);
                 self.counters.probes_lost.increment();
@@ -82,14 +86,25 @@ impl Core {
                 continue;
             }
             let branch = self.branches.next_branch();
-            let key = self.shared.secrets.transaction.client_key(&branch, b"OPTIONS");
+            let key = self
+                .shared
+                .secrets
+                .transaction
+                .client_key(&branch, b"OPTIONS");
             if let Some(local) = self.locals.get(target.socket).copied() {
                 self.outbox.push_with(target.socket, target.address, |out| {
                     write_options(target, &profile.probe.from_uri, local, &branch, out);
                 });
             }
             watch.probe_sent(key, &profile.verdict, self.now);
-            self.lines.probes.sent.insert(key, Sent { line, watch: watch.id, at: self.now });
+            self.lines.probes.sent.insert(
+                key,
+                Sent {
+                    line,
+                    watch: watch.id,
+                    at: self.now,
+                },
+            );
             self.counters.probes_sent.increment();
         }
     }
@@ -102,13 +117,18 @@ impl Core {
         _source: SocketAddr,
         view: &View,
     ) -> bool {
-        let Some(sent) = self.lines.probes.sent.get(&key).copied() else { return false };
+        let Some(sent) = self.lines.probes.sent.get(&key).copied() else {
+            return false;
+        };
         let status = message.status().unwrap_or_default();
         let line = sent.line;
         let targets = self.targets_of(line);
         let profile = profile_of(line, view);
         let known = self.lines.owned.get_mut(&line).and_then(|owned| {
-            let position = owned.watches.iter().position(|watch| watch.id == sent.watch)?;
+            let position = owned
+                .watches
+                .iter()
+                .position(|watch| watch.id == sent.watch)?;
             Some((owned.watches.get_mut(position)?, targets.get(position)?))
         });
         let Some((watch, target)) = known else {
@@ -137,18 +157,30 @@ impl Core {
         target.set_rtt_us(u32::try_from(rtt_us).unwrap_or(u32::MAX - 1));
         self.lines.probes.forget(key);
         self.counters.probes_answered.increment();
-        self.shared.workers[self.index].probe_round_trip.record(rtt_us);
+        self.shared.workers[self.index]
+            .probe_round_trip
+            .record(rtt_us);
         self.settle(line, view);
         true
     }
 }
 
 /// RFC 3261 §11.1; each probe has a Call-ID of its own, since it stands in no dialog and follows no other.
-fn write_options(target: &Target, from_uri: &str, local: SocketAddr, branch: &[u8; BRANCH_LENGTH], out: &mut Vec<u8>) {
+fn write_options(
+    target: &Target,
+    from_uri: &str,
+    local: SocketAddr,
+    branch: &[u8; BRANCH_LENGTH],
+    out: &mut Vec<u8>,
+) {
     // Behind the cookie and the worker: unique without them.
     let unique = &branch[BRANCH_LENGTH - 24..];
     // Header fields in a URI have no place in a Request-URI (RFC 3261 §19.1.1).
-    let uri = target.uri.split(|octet| *octet == b'?').next().unwrap_or_default();
+    let uri = target
+        .uri
+        .split(|octet| *octet == b'?')
+        .next()
+        .unwrap_or_default();
     out.extend_from_slice(b"OPTIONS ");
     out.extend_from_slice(uri);
     out.extend_from_slice(b" SIP/2.0\r\nVia: SIP/2.0/UDP ");

@@ -13,13 +13,19 @@ impl Core {
                 let _ = answer.try_send(self.calls.find(call_hash));
             }
             Question::States { lines, answer } => {
-                let states = lines.into_iter().filter_map(|line| self.line_state(line)).collect();
+                let states = lines
+                    .into_iter()
+                    .filter_map(|line| self.line_state(line))
+                    .collect();
                 let _ = answer.try_send(states);
             }
             Question::Bindings { lines, answer } => {
                 let rows = lines.into_iter().flat_map(|line| {
                     let targets = self.targets_of(line);
-                    targets.iter().filter_map(|target| self.binding_row(line, target)).collect::<Vec<_>>()
+                    targets
+                        .iter()
+                        .filter_map(|target| self.binding_row(line, target))
+                        .collect::<Vec<_>>()
                 });
                 let _ = answer.try_send(rows.collect());
             }
@@ -39,7 +45,10 @@ impl Core {
                 cause: owned.verdict.cause().slug().0.to_owned(),
                 evidence: owned.evidence.clone().into(),
             },
-            bindings: targets.iter().filter(|target| target.binding.is_some()).count(),
+            bindings: targets
+                .iter()
+                .filter(|target| target.binding.is_some())
+                .count(),
             targets: targets
                 .iter()
                 .map(|target| TargetState {

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use route_core::{Cause, Change, Class, Evidence, Health, LineKind, LineSlot, Profile, Registration};
+use route_core::{
+    Cause, Change, Class, Evidence, Health, LineKind, LineSlot, Profile, Registration,
+};
 use sip_core::time::Timestamp;
 
 use super::figures::Counted;
@@ -20,19 +22,27 @@ impl Core {
         let profile = profile_of(line, view);
         let grace_end = self.lines.grace_end(view);
         self.notice_trial(line);
-        let Some(slot) = self.shared.slots.slot(line) else { return };
-        let Some(owned) = self.lines.owned.get_mut(&line) else { return };
+        let Some(slot) = self.shared.slots.slot(line) else {
+            return;
+        };
+        let Some(owned) = self.lines.owned.get_mut(&line) else {
+            return;
+        };
         let targets = slot.targets().unwrap_or_default();
         for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
             target.set_health(watch.health.health());
             watch.plan(line, &profile.verdict, now);
         }
-        let ungraced = owned.kind == LineKind::Registered && owned.registration == Registration::Unknown;
+        let ungraced =
+            owned.kind == LineKind::Registered && owned.registration == Registration::Unknown;
         if ungraced && now >= grace_end {
             owned.registration = Registration::Absent;
         }
         let healths = owned.watches.iter().map(|watch| &watch.health);
-        if let Some(change) = owned.verdict.fuse(owned.registration, healths, &profile.verdict, now) {
+        if let Some(change) = owned
+            .verdict
+            .fuse(owned.registration, healths, &profile.verdict, now)
+        {
             owned.restored = false;
             owned.evidence = evidence_text(&change).into();
             slot.publish(change.health, change.cause, change.since);
@@ -44,26 +54,49 @@ impl Core {
                 cause: change.cause.slug().0.to_owned(),
                 evidence: owned.evidence.clone().into(),
             };
-            let body = EventBody::Verdict { previous: change.previous, row: Box::new(row) };
-            self.shared.events.push(self.shared.clock.unix_ms(now), body);
+            let body = EventBody::Verdict {
+                previous: change.previous,
+                row: Box::new(row),
+            };
+            self.shared
+                .events
+                .push(self.shared.clock.unix_ms(now), body);
         }
         owned.offer_trial(slot, &profile.verdict, now);
-        let grace_end = (owned.kind == LineKind::Registered && owned.registration == Registration::Unknown)
+        let grace_end = (owned.kind == LineKind::Registered
+            && owned.registration == Registration::Unknown)
             .then_some(grace_end);
         let deadline = owned.deadline(&targets, grace_end, &profile.verdict, now);
         if deadline < owned.scheduled {
             owned.scheduled = deadline;
             self.wheel.insert(deadline, Token::Line(line));
         }
-        let bindings = targets.iter().filter(|target| target.binding.is_some()).count();
+        let bindings = targets
+            .iter()
+            .filter(|target| target.binding.is_some())
+            .count();
         let counted = Counted::of(owned, bindings, profile.verdict.judge_options);
-        self.lines.figures.replace(std::mem::replace(&mut owned.counted, counted), counted);
+        self.lines
+            .figures
+            .replace(std::mem::replace(&mut owned.counted, counted), counted);
     }
 
     /// If a call took the trial that was offered, none other may for a while.
     pub(super) fn notice_trial(&mut self, line: LineSlot) {
-        let Some(owned) = self.lines.owned.get_mut(&line).filter(|owned| owned.trial_offered) else { return };
-        if self.shared.slots.read(line).is_some_and(|slot| !slot.trial_offered()) {
+        let Some(owned) = self
+            .lines
+            .owned
+            .get_mut(&line)
+            .filter(|owned| owned.trial_offered)
+        else {
+            return;
+        };
+        if self
+            .shared
+            .slots
+            .read(line)
+            .is_some_and(|slot| !slot.trial_offered())
+        {
             owned.trial_sent(self.now);
         }
     }
@@ -72,7 +105,11 @@ impl Core {
 impl Owned {
     fn trial_sent(&mut self, now: Timestamp) {
         self.trial_offered = false;
-        for watch in self.watches.iter_mut().filter(|watch| down_by_calls(watch.health.health(), watch.health.cause())) {
+        for watch in self
+            .watches
+            .iter_mut()
+            .filter(|watch| down_by_calls(watch.health.health(), watch.health.cause()))
+        {
             watch.health.handle_trial_sent(now);
         }
     }
@@ -80,7 +117,10 @@ impl Owned {
     /// Keep the slot's trial flag current.
     fn offer_trial(&mut self, slot: &Slot, profile: &Profile, now: Timestamp) {
         let due = self.verdict.health() == Health::Down
-            && self.watches.iter().any(|watch| watch.health.trial_due(profile, now));
+            && self
+                .watches
+                .iter()
+                .any(|watch| watch.health.trial_due(profile, now));
         if due && !self.trial_offered {
             slot.set_trial(true);
             self.trial_offered = true;
@@ -102,10 +142,17 @@ impl Owned {
         now: Timestamp,
     ) -> Timestamp {
         let probes = self.watches.iter().map(super::watch::Watch::deadline);
-        let expiries = targets.iter().filter_map(|target| Some(target.binding.as_ref()?.expires));
+        let expiries = targets
+            .iter()
+            .filter_map(|target| Some(target.binding.as_ref()?.expires));
         // A call that took the trial may tell nothing (its caller hung up), so whether one is due is looked at again and again.
-        let trials = self.watches.iter().filter(|w| down_by_calls(w.health.health(), w.health.cause()));
-        let trials = trials.map(|watch| (watch.health.since() + profile.hold).max(now + profile.sane().fast_interval));
+        let trials = self
+            .watches
+            .iter()
+            .filter(|w| down_by_calls(w.health.health(), w.health.cause()));
+        let trials = trials.map(|watch| {
+            (watch.health.since() + profile.hold).max(now + profile.sane().fast_interval)
+        });
         probes
             .chain(expiries)
             .chain(trials)
@@ -122,19 +169,39 @@ fn down_by_calls(health: Health, cause: Cause) -> bool {
 
 /// What a change rests on, in a sentence.
 fn evidence_text(change: &Change) -> String {
-    let Change { cause, evidence, since: now, .. } = change;
-    let Evidence { options_faults, call_faults, .. } = evidence;
-    let calls = || if *call_faults == 1 { "1 call".to_owned() } else { format!("{call_faults} calls") };
+    let Change {
+        cause,
+        evidence,
+        since: now,
+        ..
+    } = change;
+    let Evidence {
+        options_faults,
+        call_faults,
+        ..
+    } = evidence;
+    let calls = || {
+        if *call_faults == 1 {
+            "1 call".to_owned()
+        } else {
+            format!("{call_faults} calls")
+        }
+    };
     let mut text = match cause {
         Cause::Start => "nothing observed yet".to_owned(),
         Cause::OptionsTimeout => format!("{options_faults} OPTIONS without answer"),
-        Cause::OptionsCode(code) => format!("{options_faults} OPTIONS at fault, last answered {code}"),
+        Cause::OptionsCode(code) => {
+            format!("{options_faults} OPTIONS at fault, last answered {code}")
+        }
         Cause::NotRegistered => return "no binding".to_owned(),
         Cause::Expired => return "the last binding ran out".to_owned(),
         Cause::Removed => return "the phone removed its last binding".to_owned(),
         Cause::CallFailed(code) => format!("{} failed, last answered {code}", calls()),
         Cause::CallSilent => format!("{} without answer", calls()),
-        Cause::Icmp => format!("{} failed, the network reports the target unreachable", calls()),
+        Cause::Icmp => format!(
+            "{} failed, the network reports the target unreachable",
+            calls()
+        ),
         Cause::Wish => return "the operator wants it so".to_owned(),
         Cause::OptionsAnswered => {
             let mut text = "OPTIONS answered".to_owned();

@@ -8,4 +8,4 @@ mod sys;
 mod udp;
 
 pub(crate) use poll::{Poller, Waker};
-pub(crate) use udp::{Outbox, UdpSocket, RECEIVE_BATCH};
+pub(crate) use udp::{Outbox, RECEIVE_BATCH, UdpSocket};

@@ -190,7 +190,11 @@ fn segment_control(segment: usize) -> Control {
     level_and_type[4..].copy_from_slice(&libc::UDP_SEGMENT.to_ne_bytes());
     let mut value = [0; 8];
     value[..2].copy_from_slice(&(segment as u16).to_ne_bytes());
-    [length, u64::from_ne_bytes(level_and_type), u64::from_ne_bytes(value)]
+    [
+        length,
+        u64::from_ne_bytes(level_and_type),
+        u64::from_ne_bytes(value),
+    ]
 }
 
 // SAFETY: the raw pointers are rebuilt by each `send` and not used after it.
@@ -223,9 +227,14 @@ impl SendBatch {
                 iov_len: train.bytes.len(),
             });
             let several = train.segment < train.bytes.len();
-            self.controls.push(several.then(|| segment_control(train.segment)));
+            self.controls
+                .push(several.then(|| segment_control(train.segment)));
         }
-        let parts = self.names.iter_mut().zip(&mut self.vectors).zip(&mut self.controls);
+        let parts = self
+            .names
+            .iter_mut()
+            .zip(&mut self.vectors)
+            .zip(&mut self.controls);
         for ((name, vector), control) in parts {
             // SAFETY: all-zero is a valid msghdr; the pointers below stay valid until the call returns,
             // for neither vector grows any more.
@@ -326,16 +335,11 @@ pub(super) fn epoll_wait(
     timeout_ms: i32,
     tokens: &mut Vec<u64>,
 ) -> io::Result<()> {
-    let mut events = [libc::epoll_event { events: 0, u64: 0 }; 32];
+    const EVENTS: libc::c_int = 32;
+    let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS as usize];
     // SAFETY: the array lives through the call and its true length is given.
-    let count = unsafe {
-        libc::epoll_wait(
-            epoll.as_raw_fd(),
-            events.as_mut_ptr(),
-            events.len() as libc::c_int,
-            timeout_ms,
-        )
-    };
+    let count =
+        unsafe { libc::epoll_wait(epoll.as_raw_fd(), events.as_mut_ptr(), EVENTS, timeout_ms) };
     match usize::try_from(count) {
         Ok(count) => {
             tokens.extend(events[..count].iter().map(|event| event.u64));

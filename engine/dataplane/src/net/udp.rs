@@ -72,9 +72,10 @@ impl UdpSocket {
         &self,
         index: usize,
     ) -> impl ExactSizeIterator<Item = (&[u8], SocketAddr)> {
-        let (bytes, source, segment) =
-            self.receive.buffer(index).unwrap_or((&[], self.local, 1));
-        bytes.chunks(segment).map(move |datagram| (datagram, source))
+        let (bytes, source, segment) = self.receive.buffer(index).unwrap_or((&[], self.local, 1));
+        bytes
+            .chunks(segment)
+            .map(move |datagram| (datagram, source))
     }
 }
 
@@ -141,7 +142,7 @@ impl Outbox {
 
     pub(crate) fn push(&mut self, socket: usize, destination: SocketAddr, datagram: &[u8]) {
         self.push_with(socket, destination, |bytes| {
-            bytes.extend_from_slice(datagram)
+            bytes.extend_from_slice(datagram);
         });
     }
 
@@ -162,7 +163,10 @@ impl Outbox {
         let mut report = FlushReport::default();
         let mut first = 0;
         while let Some(head) = self.queued.get(first) {
-            let run = self.queued[first..].iter().take_while(|q| q.socket == head.socket).count();
+            let run = self.queued[first..]
+                .iter()
+                .take_while(|q| q.socket == head.socket)
+                .count();
             if let Some(socket) = sockets.get(head.socket) {
                 self.flush_run(first, first + run, socket, &mut report);
             }
@@ -174,9 +178,19 @@ impl Outbox {
     }
 
     /// Send the datagrams `first..end`, all of one socket.
-    fn flush_run(&mut self, mut first: usize, end: usize, socket: &UdpSocket, report: &mut FlushReport) {
+    fn flush_run(
+        &mut self,
+        mut first: usize,
+        end: usize,
+        socket: &UdpSocket,
+        report: &mut FlushReport,
+    ) {
         while first < end {
-            let longest = if socket.trains.get() { TRAIN_DATAGRAMS } else { 1 };
+            let longest = if socket.trains.get() {
+                TRAIN_DATAGRAMS
+            } else {
+                1
+            };
             let (bytes, queued) = (&self.bytes, &self.queued[..end]);
             let mut next = first;
             let trains = std::iter::from_fn(|| {
@@ -246,7 +260,12 @@ mod tests {
         let queued = sizes.iter().map(|(size, port)| {
             let destination = SocketAddr::from(([127, 0, 0, 1], *port));
             start += size;
-            Queued { start: start - size, end: start, destination, socket: 0 }
+            Queued {
+                start: start - size,
+                end: start,
+                destination,
+                socket: 0,
+            }
         });
         queued.collect()
     }
@@ -264,7 +283,11 @@ mod tests {
             (&[(1_200, 1); 100], 50),
         ];
         for (sizes, expected) in rows {
-            assert_eq!(Some(expected), train_length(&queue(sizes), TRAIN_DATAGRAMS), "{sizes:?}");
+            assert_eq!(
+                Some(expected),
+                train_length(&queue(sizes), TRAIN_DATAGRAMS),
+                "{sizes:?}"
+            );
         }
         assert_eq!(None, train_length(&[], TRAIN_DATAGRAMS));
         assert_eq!(Some(1), train_length(&queue(&[(500, 1), (500, 1)]), 1));
@@ -276,26 +299,27 @@ mod tests {
         let mut receiver = UdpSocket::bind(loopback).unwrap();
         let sender = [UdpSocket::bind(loopback).unwrap()];
         let mut outbox = Outbox::new();
-        let sent: Vec<Vec<u8>> =
-            (0..200_usize).map(|i| vec![i as u8; if i % 7 == 0 { 90 } else { 500 }]).collect();
+        let sent: Vec<Vec<u8>> = (0..200_usize)
+            .map(|i| vec![i as u8; if i % 7 == 0 { 90 } else { 500 }])
+            .collect();
         for datagram in &sent {
             outbox.push(0, receiver.local(), datagram);
         }
         let report = outbox.flush(&sender);
         assert_eq!((200, 0), (report.sent, report.refused));
-        let mut received = Vec::new();
+        let mut taken = Vec::new();
         for _ in 0..1_000_000 {
             let count = receiver.receive().unwrap();
             for index in 0..count {
-                received.extend(receiver.datagrams(index).map(|(bytes, from)| {
+                taken.extend(receiver.datagrams(index).map(|(bytes, from)| {
                     assert_eq!(sender[0].local(), from);
                     bytes.to_vec()
                 }));
             }
-            if received.len() == sent.len() {
+            if taken.len() == sent.len() {
                 break;
             }
         }
-        assert_eq!(sent, received);
+        assert_eq!(sent, taken);
     }
 }

@@ -38,9 +38,17 @@ pub(crate) enum Token {
 /// What other threads post to a worker.
 pub(crate) enum Letter {
     /// A datagram whose transaction this worker owns.
-    Datagram { bytes: Box<[u8]>, source: SocketAddr, socket: usize },
+    Datagram {
+        bytes: Box<[u8]>,
+        source: SocketAddr,
+        socket: usize,
+    },
     /// Another worker's call found this out about a line of ours.
-    CallOutcome { line: LineSlot, address: SocketAddr, outcome: CallOutcome },
+    CallOutcome {
+        line: LineSlot,
+        address: SocketAddr,
+        outcome: CallOutcome,
+    },
     /// A packet came from a target of this line.
     Seen { line: LineSlot, address: SocketAddr },
     /// These lines changed in the route table; `None`: any of them.
@@ -60,14 +68,30 @@ pub(crate) enum Letter {
 /// Questions are answered through a channel; a worker that stops drops it.
 pub(crate) enum Question {
     /// What happened to the calls with this hash of a Call-ID.
-    Calls { call_hash: u64, answer: std::sync::mpsc::SyncSender<Vec<Found>> },
+    Calls {
+        call_hash: u64,
+        answer: std::sync::mpsc::SyncSender<Vec<Found>>,
+    },
     /// The states of these lines.
-    States { lines: Vec<LineSlot>, answer: std::sync::mpsc::SyncSender<Vec<LineState>> },
+    States {
+        lines: Vec<LineSlot>,
+        answer: std::sync::mpsc::SyncSender<Vec<LineState>>,
+    },
     /// The bindings of these lines.
-    Bindings { lines: Vec<LineSlot>, answer: std::sync::mpsc::SyncSender<Vec<BindingRow>> },
+    Bindings {
+        lines: Vec<LineSlot>,
+        answer: std::sync::mpsc::SyncSender<Vec<BindingRow>>,
+    },
 }
 
 /// Lines of `table` that worker `index` of `count` owns.
-pub(crate) fn owned_lines(table: &RouteTable, index: usize, count: usize) -> impl Iterator<Item = LineSlot> + '_ {
-    table.lines().map(|line| line.slot).filter(move |line| crate::slots::owner(*line, count) == index)
+pub(crate) fn owned_lines(
+    table: &RouteTable,
+    index: usize,
+    count: usize,
+) -> impl Iterator<Item = LineSlot> + '_ {
+    table
+        .lines()
+        .map(|line| line.slot)
+        .filter(move |line| crate::slots::owner(*line, count) == index)
 }

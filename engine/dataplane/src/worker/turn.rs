@@ -32,7 +32,11 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(index: usize, shared: Arc<Shared>, sockets: Vec<UdpSocket>) -> io::Result<Self> {
+    pub(crate) fn new(
+        index: usize,
+        shared: Arc<Shared>,
+        sockets: Vec<UdpSocket>,
+    ) -> io::Result<Self> {
         let poller = Poller::new()?;
         for (token, socket) in sockets.iter().enumerate() {
             poller.add(socket, token as u64)?;
@@ -65,7 +69,10 @@ impl Worker {
                 table: self.core.shared.table.load_full(),
             };
             for token in &ready {
-                match usize::try_from(*token).ok().filter(|socket| *socket < self.sockets.len()) {
+                match usize::try_from(*token)
+                    .ok()
+                    .filter(|socket| *socket < self.sockets.len())
+                {
                     Some(socket) => self.read(socket, &view),
                     None => {
                         if self.open_letters(&view).is_break() {
@@ -89,7 +96,14 @@ impl Worker {
                 let datagrams = self.sockets[socket].datagrams(index);
                 self.core.counters.received.add(datagrams.len() as u64);
                 for (bytes, source) in datagrams {
-                    self.core.on_datagram(bytes, &mut self.header_index, source, socket, false, view);
+                    self.core.on_datagram(
+                        bytes,
+                        &mut self.header_index,
+                        source,
+                        socket,
+                        false,
+                        view,
+                    );
                     if self.core.outbox.len() >= Outbox::HIGH_WATER {
                         Self::flush_to(&mut self.core, &self.sockets);
                     }
@@ -105,7 +119,9 @@ impl Worker {
 
     fn open_letters(&mut self, view: &View) -> std::ops::ControlFlow<()> {
         let mut letters = std::mem::take(&mut self.letters);
-        self.core.shared.workers[self.core.index].mailbox.collect(&mut letters);
+        self.core.shared.workers[self.core.index]
+            .mailbox
+            .collect(&mut letters);
         // The letters may tell of a table that is newer than this turn's view.
         let fresh = View {
             policy: Arc::clone(&view.policy),
@@ -114,10 +130,25 @@ impl Worker {
         let mut flow = std::ops::ControlFlow::Continue(());
         for letter in letters.drain(..) {
             match letter {
-                Letter::Datagram { bytes, source, socket } => {
-                    self.core.on_datagram(&bytes, &mut self.header_index, source, socket, true, &fresh);
+                Letter::Datagram {
+                    bytes,
+                    source,
+                    socket,
+                } => {
+                    self.core.on_datagram(
+                        &bytes,
+                        &mut self.header_index,
+                        source,
+                        socket,
+                        true,
+                        &fresh,
+                    );
                 }
-                Letter::CallOutcome { line, address, outcome } => {
+                Letter::CallOutcome {
+                    line,
+                    address,
+                    outcome,
+                } => {
                     self.core.on_call_outcome(line, address, outcome, &fresh);
                 }
                 Letter::Seen { line, address } => self.core.on_seen(line, address),
@@ -141,7 +172,9 @@ impl Worker {
 
     fn fire_timers(&mut self, view: &View) {
         let mut fired = std::mem::take(&mut self.fired);
-        self.core.wheel.advance(self.core.now, |token| fired.push(token));
+        self.core
+            .wheel
+            .advance(self.core.now, |token| fired.push(token));
         for token in fired.drain(..) {
             self.core.on_timer(token, view);
             if self.core.outbox.len() >= Outbox::HIGH_WATER {

@@ -11,7 +11,11 @@ fn a_registered_line_without_a_binding_is_down_once_the_grace_is_over() {
     stage.advance(seconds(1) + TICK);
     assert_eq!((Health::Down, Cause::NotRegistered), stage.health(LINE));
     stage.put_lines([registered_line(8, &["+493023125001"])]);
-    assert_eq!((Health::Down, Cause::NotRegistered), stage.health(LineSlot(8)), "a later one at once");
+    assert_eq!(
+        (Health::Down, Cause::NotRegistered),
+        stage.health(LineSlot(8)),
+        "a later one at once"
+    );
 }
 
 #[test]
@@ -24,18 +28,35 @@ fn a_binding_brings_its_line_up_and_its_end_takes_it_down_within_100_ms() {
     let events = stage.events();
     assert_eq!(seq, events[0].seq, "the binding comes before the verdict");
     let probe = stage.next_probe();
-    assert!(probe.text.starts_with("OPTIONS sip:pbx@198.51.100.7:5060 SIP/2.0\r\n"));
+    assert!(
+        probe
+            .text
+            .starts_with("OPTIONS sip:pbx@198.51.100.7:5060 SIP/2.0\r\n")
+    );
     let expires = target.binding.as_ref().unwrap().expires;
     stage.advance((expires - stage.now()).saturating_sub(Duration::from_millis(5)));
     assert_eq!(1, stage.counter("bindings"));
     assert_eq!(Health::Up, stage.health(LINE).0);
     stage.advance(Duration::from_millis(100));
     assert_eq!((Health::Down, Cause::Expired), stage.health(LINE));
-    assert_eq!([0, 1, 1], ["bindings", "bindings_expired", "lines_down"].map(|name| stage.counter(name)));
-    assert_eq!(vec![(BindingChange::Expired, "sip:pbx@198.51.100.7:5060".to_owned())], stage.binding_events());
+    assert_eq!(
+        [0, 1, 1],
+        ["bindings", "bindings_expired", "lines_down"].map(|name| stage.counter(name))
+    );
+    assert_eq!(
+        vec![(
+            BindingChange::Expired,
+            "sip:pbx@198.51.100.7:5060".to_owned()
+        )],
+        stage.binding_events()
+    );
     stage.sent();
     stage.advance(seconds(30));
-    assert_eq!(Vec::<Sent>::new(), stage.sent(), "nobody is left to be asked");
+    assert_eq!(
+        Vec::<Sent>::new(),
+        stage.sent(),
+        "nobody is left to be asked"
+    );
 }
 
 #[test]
@@ -50,7 +71,10 @@ fn lost_probes_keep_the_binding() {
     stage.advance(seconds(60));
     assert_eq!((Health::Down, Cause::OptionsTimeout), stage.health(LINE));
     assert_eq!(1, stage.counter("bindings"));
-    assert_eq!(vec![(BindingChange::Added, "sip:pbx@198.51.100.7:5060".to_owned())], stage.binding_events());
+    assert_eq!(
+        vec![(BindingChange::Added, "sip:pbx@198.51.100.7:5060".to_owned())],
+        stage.binding_events()
+    );
 }
 
 #[test]
@@ -63,13 +87,31 @@ fn a_refresh_keeps_what_is_known_and_moves_the_expiry() {
     let fresh = contact(&stage, seconds(60));
     stage.register(LINE, &fresh, BindingChange::Refreshed);
     stage.answer(&probe, "200 OK");
-    assert!(fresh.rtt_us().is_some(), "the probe of the same flow counts");
+    assert!(
+        fresh.rtt_us().is_some(),
+        "the probe of the same flow counts"
+    );
     stage.advance(Duration::from_millis(59_992));
-    assert_eq!(1, stage.counter("bindings"), "the first expiry no longer counts");
+    assert_eq!(
+        1,
+        stage.counter("bindings"),
+        "the first expiry no longer counts"
+    );
     stage.register(LINE, &fresh, BindingChange::Refreshed);
-    assert_eq!(vec![BindingChange::Added, BindingChange::Refreshed, BindingChange::Refreshed], {
-        stage.binding_events().into_iter().map(|(change, _)| change).collect::<Vec<_>>()
-    });
+    assert_eq!(
+        vec![
+            BindingChange::Added,
+            BindingChange::Refreshed,
+            BindingChange::Refreshed
+        ],
+        {
+            stage
+                .binding_events()
+                .into_iter()
+                .map(|(change, _)| change)
+                .collect::<Vec<_>>()
+        }
+    );
 }
 
 #[test]

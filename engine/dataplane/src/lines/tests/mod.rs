@@ -81,23 +81,35 @@ impl Stage {
     fn register(&mut self, line: LineSlot, target: &Arc<Target>, change: BindingChange) -> u64 {
         let view = self.view();
         let gone = change == BindingChange::Removed;
-        let targets: Targets = if gone { Vec::new() } else { vec![Arc::clone(target)] };
+        let targets: Targets = if gone {
+            Vec::new()
+        } else {
+            vec![Arc::clone(target)]
+        };
         self.cores[0].change_bindings(line, targets, &[(change, Arc::clone(target))], &view)
     }
 
     fn verdict_events(&self) -> Vec<(Health, Health, String, String)> {
-        let events = self.events().into_iter().filter_map(|event| match event.body {
-            EventBody::Verdict { previous, row } => Some((previous, row.health, row.cause, row.evidence)),
-            _ => None,
-        });
+        let events = self
+            .events()
+            .into_iter()
+            .filter_map(|event| match event.body {
+                EventBody::Verdict { previous, row } => {
+                    Some((previous, row.health, row.cause, row.evidence))
+                }
+                _ => None,
+            });
         events.collect()
     }
 
     fn binding_events(&self) -> Vec<(BindingChange, String)> {
-        let events = self.events().into_iter().filter_map(|event| match event.body {
-            EventBody::Binding { change, row } => Some((change, row.contact)),
-            _ => None,
-        });
+        let events = self
+            .events()
+            .into_iter()
+            .filter_map(|event| match event.body {
+                EventBody::Binding { change, row } => Some((change, row.contact)),
+                _ => None,
+            });
         events.collect()
     }
 }
@@ -105,7 +117,10 @@ impl Stage {
 fn answer(probe: &Sent, status: &str) -> String {
     let field = |name: &str| format!("{name}: {}\r\n", probe.header(name).unwrap());
     let fields: String = ["Via", "From", "Call-ID", "CSeq"].map(field).concat();
-    format!("SIP/2.0 {status}\r\n{fields}To: {};tag=a\r\nContent-Length: 0\r\n\r\n", probe.header("To").unwrap())
+    format!(
+        "SIP/2.0 {status}\r\n{fields}To: {};tag=a\r\nContent-Length: 0\r\n\r\n",
+        probe.header("To").unwrap()
+    )
 }
 
 fn contact(stage: &Stage, life: Duration) -> Arc<Target> {
@@ -116,7 +131,13 @@ fn contact(stage: &Stage, life: Duration) -> Arc<Target> {
         expires: stage.now() + life,
         user_agent: (*b"phone").into(),
     };
-    Arc::new(Target::new((*b"sip:pbx@198.51.100.7:5060").into(), peer(), 0, 0, Some(binding)))
+    Arc::new(Target::new(
+        (*b"sip:pbx@198.51.100.7:5060").into(),
+        peer(),
+        0,
+        0,
+        Some(binding),
+    ))
 }
 
 /// From up to down; returns when it fell.
@@ -131,7 +152,13 @@ fn take_down(stage: &mut Stage) -> Timestamp {
 
 fn verdict_row(stage: &Stage, health: Health, cause: &str) -> VerdictRow {
     let since_unix_ms = stage.shared.clock.unix_ms(stage.now()) - 60_000;
-    VerdictRow { line: LINE, health, since_unix_ms, cause: cause.to_owned(), evidence: "as it was".to_owned() }
+    VerdictRow {
+        line: LINE,
+        health,
+        since_unix_ms,
+        cause: cause.to_owned(),
+        evidence: "as it was".to_owned(),
+    }
 }
 
 impl Stage {
@@ -141,7 +168,14 @@ impl Stage {
         for core in &mut self.cores {
             let mut index = sip_core::message::HeaderIndex::new();
             let text = answer(probe, "200 OK");
-            core.on_datagram(text.as_bytes(), &mut index, probe.destination, 0, true, &view);
+            core.on_datagram(
+                text.as_bytes(),
+                &mut index,
+                probe.destination,
+                0,
+                true,
+                &view,
+            );
         }
     }
 }
