@@ -23,7 +23,9 @@ fn mean(interval: Duration) -> Duration {
 
 /// Where the first probe of a line's target lies: within one beat, or second probes would meet the last first ones.
 pub(super) fn spread(line: LineSlot, target: usize, interval: Duration) -> Duration {
-    let place = u64::from(line.0).wrapping_add((target as u64) << 32).wrapping_mul(GOLDEN);
+    let place = u64::from(line.0)
+        .wrapping_add((target as u64) << 32)
+        .wrapping_mul(GOLDEN);
     part(mean(interval), place)
 }
 
@@ -35,7 +37,10 @@ pub(super) fn beat(line: LineSlot, counter: u32, interval: Duration) -> Duration
         0 | 1 => swing / 2,
         _ => {
             let place = u64::from(line.0).wrapping_mul(ROOT_2);
-            part(swing, place.wrapping_add(u64::from(counter).wrapping_mul(ROOT_3)))
+            part(
+                swing,
+                place.wrapping_add(u64::from(counter).wrapping_mul(ROOT_3)),
+            )
         }
     };
     (mean(interval) + offset(counter + 1)).saturating_sub(offset(counter))
@@ -61,7 +66,10 @@ mod tests {
                 let beat = beat(LineSlot(line), counter, interval);
                 assert!(beat <= interval && beat >= interval * 8 / 10, "{beat:?}");
                 sum += beat;
-                assert!(sum.abs_diff(mean * counter) <= interval / 20, "drifted: {sum:?}");
+                assert!(
+                    sum.abs_diff(mean * counter) <= interval / 20,
+                    "drifted: {sum:?}"
+                );
             }
         }
     }

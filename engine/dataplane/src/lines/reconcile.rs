@@ -19,12 +19,21 @@ impl Core {
             // A few lines are asked at once; a thousand lines of one delta are spread as a whole table is.
             let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
             let (workers, index) = (self.workers(), self.index);
-            for line in lines.iter().copied().filter(|line| owner(*line, workers) == index) {
+            for line in lines
+                .iter()
+                .copied()
+                .filter(|line| owner(*line, workers) == index)
+            {
                 self.reconcile(line, Some(count), view);
             }
             return;
         }
-        let ghosts = self.lines.owned.keys().copied().filter(|line| view.table.line(*line).is_none());
+        let ghosts = self
+            .lines
+            .owned
+            .keys()
+            .copied()
+            .filter(|line| view.table.line(*line).is_none());
         for ghost in ghosts.collect::<Vec<_>>() {
             self.remove_line(ghost, view);
         }
@@ -41,8 +50,15 @@ impl Core {
     }
 
     fn reconcile(&mut self, line: LineSlot, together: Option<u32>, view: &View) {
-        let Some(wanted) = view.table.line(line) else { return self.remove_line(line, view) };
-        if self.lines.owned.get(&line).is_some_and(|owned| owned.kind != wanted.kind) {
+        let Some(wanted) = view.table.line(line) else {
+            return self.remove_line(line, view);
+        };
+        if self
+            .lines
+            .owned
+            .get(&line)
+            .is_some_and(|owned| owned.kind != wanted.kind)
+        {
             self.remove_line(line, view);
         }
         let is_new = !self.lines.owned.contains_key(&line);
@@ -83,7 +99,10 @@ impl Core {
             })
         };
         let current = self.targets_of(line);
-        if places().eq(current.iter().map(|target| (target.address, target.rank, target.socket))) {
+        if places().eq(current
+            .iter()
+            .map(|target| (target.address, target.rank, target.socket)))
+        {
             return;
         }
         let peers: Targets = places()
@@ -95,7 +114,10 @@ impl Core {
             .collect();
         let profile = profile_of(line, view).verdict.sane();
         let window = together.map_or(profile.interval, |count| {
-            profile.fast_interval.saturating_mul(count).min(profile.interval)
+            profile
+                .fast_interval
+                .saturating_mul(count)
+                .min(profile.interval)
         });
         self.set_targets(line, peers, First::Within(window), view);
     }
@@ -103,7 +125,9 @@ impl Core {
     /// A new profile may bring the probes of all its lines forward at once: spread those.
     fn respread(&mut self, line: LineSlot, view: &View) {
         let profile = profile_of(line, view).verdict.sane();
-        let Some(owned) = self.lines.owned.get_mut(&line) else { return };
+        let Some(owned) = self.lines.owned.get_mut(&line) else {
+            return;
+        };
         for (position, watch) in owned.watches.iter_mut().enumerate() {
             let before = watch.due;
             watch.plan(line, &profile, self.now);

@@ -35,7 +35,12 @@ impl Core {
                 self.take_bindings(line, rows, view);
                 self.settle(line, view);
             } else {
-                self.lines.aside.entry(line).or_default().bindings.extend(rows);
+                self.lines
+                    .aside
+                    .entry(line)
+                    .or_default()
+                    .bindings
+                    .extend(rows);
             }
         }
     }
@@ -56,7 +61,9 @@ impl Core {
 
     /// `line` is new in the table: give it what was kept for it. The caller settles it.
     pub(super) fn bring_back(&mut self, line: LineSlot, view: &View) {
-        let Some(aside) = self.lines.aside.remove(&line) else { return };
+        let Some(aside) = self.lines.aside.remove(&line) else {
+            return;
+        };
         if let Some(verdict) = &aside.verdict {
             self.take_verdict(verdict, view);
         }
@@ -69,17 +76,37 @@ impl Core {
         let profile = profile_of(line, view);
         let mut targets: Targets = self.targets_of(line).to_vec();
         let before = targets.len();
-        let Some(owned) = self.lines.owned.get(&line).filter(|owned| owned.kind == LineKind::Registered) else { return };
+        let Some(owned) = self
+            .lines
+            .owned
+            .get(&line)
+            .filter(|owned| owned.kind == LineKind::Registered)
+        else {
+            return;
+        };
         // The phone itself said since then that it is gone.
-        if matches!(owned.registration, Registration::Removed | Registration::Expired) {
+        if matches!(
+            owned.registration,
+            Registration::Removed | Registration::Expired
+        ) {
             return;
         }
         let urgent = owned.verdict.health() != Health::Up && owned.verdict.cause() != Cause::Start;
         for row in rows {
             let uri: Box<[u8]> = row.contact.into_bytes().into();
-            let Some(socket) = self.socket_for(row.received, 0) else { continue };
-            let of_user = |target: &Target| target.binding.as_ref().is_some_and(|binding| *binding.user == *row.user);
-            if targets.iter().any(|target| target.uri == uri && of_user(target)) {
+            let Some(socket) = self.socket_for(row.received, 0) else {
+                continue;
+            };
+            let of_user = |target: &Target| {
+                target
+                    .binding
+                    .as_ref()
+                    .is_some_and(|binding| *binding.user == *row.user)
+            };
+            if targets
+                .iter()
+                .any(|target| target.uri == uri && of_user(target))
+            {
                 continue;
             }
             let mut expires = self.shared.clock.from_unix_ms(row.expires_unix_ms);
@@ -94,12 +121,22 @@ impl Core {
                 user_agent: row.user_agent.into_bytes().into(),
             };
             let rank = 1000_u16.saturating_sub(row.q);
-            targets.push(Arc::new(Target::new(uri, row.received, socket, rank, Some(binding))));
+            targets.push(Arc::new(Target::new(
+                uri,
+                row.received,
+                socket,
+                rank,
+                Some(binding),
+            )));
         }
         if targets.len() == before {
             return;
         }
-        let first = if urgent { First::Fast } else { First::Within(profile.verdict.sane().interval) };
+        let first = if urgent {
+            First::Fast
+        } else {
+            First::Within(profile.verdict.sane().interval)
+        };
         self.set_targets(line, targets, first, view);
         let soon = self.now + pace::spread(line, 0, profile.verdict.sane().fast_interval);
         if let Some(owned) = self.lines.owned.get_mut(&line) {
@@ -111,14 +148,23 @@ impl Core {
     fn take_verdict(&mut self, row: &VerdictRow, view: &View) {
         let profile = profile_of(row.line, view).verdict.sane();
         let soon = self.now + pace::spread(row.line, 0, profile.fast_interval);
-        let Some(owned) = self.lines.owned.get_mut(&row.line) else { return };
+        let Some(owned) = self.lines.owned.get_mut(&row.line) else {
+            return;
+        };
         let judged = owned.verdict.health() != Health::Unknown
-            || owned.watches.iter().any(|watch| watch.health.health() != Health::Unknown);
+            || owned
+                .watches
+                .iter()
+                .any(|watch| watch.health.health() != Health::Unknown);
         if judged || row.health == Health::Unknown {
             return;
         }
         let cause = Cause::from_slug(&row.cause).unwrap_or_default();
-        let since = self.shared.clock.from_unix_ms(row.since_unix_ms).min(self.now);
+        let since = self
+            .shared
+            .clock
+            .from_unix_ms(row.since_unix_ms)
+            .min(self.now);
         owned.verdict.restore(row.health, since, cause);
         owned.restored = true;
         owned.evidence = row.evidence.as_str().into();
@@ -135,16 +181,27 @@ impl Owned {
     /// Down says it of each, up or suspect only of one that is alone. Down for want of a registration says nothing about a
     /// target. One in doubt is asked by `soon`.
     fn recall(&mut self, soon: Timestamp) {
-        let (health, since, cause) = (self.verdict.health(), self.verdict.since(), self.verdict.cause());
+        let (health, since, cause) = (
+            self.verdict.health(),
+            self.verdict.since(),
+            self.verdict.cause(),
+        );
         let telling = match health {
-            Health::Down => !matches!(cause, Cause::NotRegistered | Cause::Expired | Cause::Removed),
+            Health::Down => !matches!(
+                cause,
+                Cause::NotRegistered | Cause::Expired | Cause::Removed
+            ),
             Health::Up | Health::Suspect => self.watches.len() == 1,
             Health::Unknown => false,
         };
         if !self.restored || !telling {
             return;
         }
-        for watch in self.watches.iter_mut().filter(|watch| watch.health.health() == Health::Unknown) {
+        for watch in self
+            .watches
+            .iter_mut()
+            .filter(|watch| watch.health.health() == Health::Unknown)
+        {
             watch.restore(health, since, cause, soon);
         }
     }

@@ -39,11 +39,16 @@ impl Watch {
     /// Compute `due` anew, after any input to the machine or a change of the profile.
     pub(super) fn plan(&mut self, line: LineSlot, profile: &Profile, now: Timestamp) {
         let profile = profile.sane();
-        let wanted = self.health.next_probe_at(&profile).filter(|_| self.probe.is_none());
+        let wanted = self
+            .health
+            .next_probe_at(&profile)
+            .filter(|_| self.probe.is_none());
         self.due = wanted.map_or(Timestamp::MAX, |base| {
             let due = match self.last_sent {
                 // At its normal pace; what the machine brings forward in doubt is not put off.
-                Some(sent) if base >= sent + profile.interval => sent + pace::beat(line, self.sent, profile.interval),
+                Some(sent) if base >= sent + profile.interval => {
+                    sent + pace::beat(line, self.sent, profile.interval)
+                }
                 _ => base,
             };
             let latest = now + profile.interval + profile.interval / 10;
@@ -52,8 +57,18 @@ impl Watch {
     }
 
     /// Take over a verdict that was kept over a restart. In doubt, the first probe is due by `soon`.
-    pub(super) fn restore(&mut self, health: Health, since: Timestamp, cause: Cause, soon: Timestamp) {
-        let first = if health == Health::Up { self.first } else { self.first.min(soon) };
+    pub(super) fn restore(
+        &mut self,
+        health: Health,
+        since: Timestamp,
+        cause: Cause,
+        soon: Timestamp,
+    ) {
+        let first = if health == Health::Up {
+            self.first
+        } else {
+            self.first.min(soon)
+        };
         self.health = TargetHealth::restored(health, since, cause, first);
     }
 

@@ -31,7 +31,14 @@ impl<'o> ResponseWriter<'o> {
         source: Option<SocketAddr>,
     ) -> Self {
         let via = source.and_then(|_| request.top_via().ok());
-        Self::with_top_via(out, request, status, reason, to_tag, via.as_ref().zip(source))
+        Self::with_top_via(
+            out,
+            request,
+            status,
+            reason,
+            to_tag,
+            via.as_ref().zip(source),
+        )
     }
 
     /// As [`ResponseWriter::new`], for a caller who has parsed the topmost Via already.

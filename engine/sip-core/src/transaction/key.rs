@@ -232,7 +232,11 @@ const GATHER: usize = 192;
 
 impl Hash {
     fn new(key: &HashKey, domain: Domain) -> Self {
-        let mut hash = Self { hasher: SipHasher13::new_with_key(&key.0), gathered: [0; GATHER], used: 1 };
+        let mut hash = Self {
+            hasher: SipHasher13::new_with_key(&key.0),
+            gathered: [0; GATHER],
+            used: 1,
+        };
         hash.gathered[0] = domain as u8;
         hash
     }

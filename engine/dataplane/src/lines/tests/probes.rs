@@ -7,9 +7,18 @@ fn a_probe_is_a_request_that_anybody_can_answer() {
     let mut stage = static_stage();
     let probe = stage.next_probe();
     assert_eq!(peer(), probe.destination);
-    assert!(probe.text.starts_with("OPTIONS sip:198.51.100.7:5060 SIP/2.0\r\n"), "{}", probe.text);
+    assert!(
+        probe
+            .text
+            .starts_with("OPTIONS sip:198.51.100.7:5060 SIP/2.0\r\n"),
+        "{}",
+        probe.text
+    );
     let via = probe.header("Via").unwrap();
-    assert!(via.starts_with("SIP/2.0/UDP 192.0.2.10:5060;rport;branch=z9hG4bK"), "{via}");
+    assert!(
+        via.starts_with("SIP/2.0/UDP 192.0.2.10:5060;rport;branch=z9hG4bK"),
+        "{via}"
+    );
     let fields = [
         ("Max-Forwards", "70"),
         ("To", "<sip:198.51.100.7:5060>"),
@@ -21,7 +30,12 @@ fn a_probe_is_a_request_that_anybody_can_answer() {
     for (name, value) in fields {
         assert_eq!(Some(value), probe.header(name), "{name}");
     }
-    assert!(probe.header("From").unwrap().starts_with("<sip:probe@example.net>;tag="));
+    assert!(
+        probe
+            .header("From")
+            .unwrap()
+            .starts_with("<sip:probe@example.net>;tag=")
+    );
     assert!(probe.text.ends_with("\r\n\r\n"));
 }
 
@@ -35,7 +49,14 @@ fn a_static_peer_that_answers_is_up() {
     assert_eq!((Health::Unknown, Health::Up), (events[0].0, events[0].1));
     assert_eq!("options_answered", events[0].2);
     stage.advance(TICK);
-    let counted = ["probes_sent", "probes_answered", "probes_lost", "lines_up", "lines_unknown", "probers"];
+    let counted = [
+        "probes_sent",
+        "probes_answered",
+        "probes_lost",
+        "lines_up",
+        "lines_unknown",
+        "probers",
+    ];
     assert_eq!([1, 1, 0, 1, 0, 1], counted.map(|name| stage.counter(name)));
 }
 
@@ -57,19 +78,32 @@ fn silence_is_suspect_at_the_first_lost_probe_and_down_after_fall() {
         let probe = stage.next_probe();
         instants.push(probe.at - first);
         stage.advance(Duration::from_millis(500) + TICK);
-        let expected = if lost < 3 { Health::Suspect } else { Health::Down };
+        let expected = if lost < 3 {
+            Health::Suspect
+        } else {
+            Health::Down
+        };
         assert_eq!(expected, stage.health(LINE).0, "after {lost} lost");
     }
     // 80 to 100 % of the interval after the good one, then at the fast interval.
-    assert!(instants[0] >= seconds(8) && instants[0] <= seconds(10) + TICK, "{instants:?}");
+    assert!(
+        instants[0] >= seconds(8) && instants[0] <= seconds(10) + TICK,
+        "{instants:?}"
+    );
     for pair in instants.windows(2) {
         let apart = pair[1].saturating_sub(pair[0]);
-        assert!(apart >= seconds(1) && apart <= seconds(1) + TICK, "{instants:?}");
+        assert!(
+            apart >= seconds(1) && apart <= seconds(1) + TICK,
+            "{instants:?}"
+        );
     }
     assert_eq!(Cause::OptionsTimeout, stage.health(LINE).1);
     let (_, _, cause, evidence) = stage.verdict_events().pop().unwrap();
     assert_eq!("options_timeout", cause);
-    assert!(evidence.starts_with("3 OPTIONS without answer, last answer 1"), "{evidence}");
+    assert!(
+        evidence.starts_with("3 OPTIONS without answer, last answer 1"),
+        "{evidence}"
+    );
     assert_eq!(3, stage.counter("probes_lost"));
 }
 
@@ -91,7 +125,12 @@ fn a_line_recovers_after_rise_and_hold() {
 
 #[test]
 fn bad_codes_are_faults_and_others_are_life() {
-    for (status, expected) in [("503 No", Health::Suspect), ("408 No", Health::Suspect), ("486 Busy", Health::Up), ("404 No", Health::Up)] {
+    for (status, expected) in [
+        ("503 No", Health::Suspect),
+        ("408 No", Health::Suspect),
+        ("486 Busy", Health::Up),
+        ("404 No", Health::Up),
+    ] {
         let mut stage = static_stage();
         stage.bring_up();
         let probe = stage.next_probe();
@@ -123,7 +162,10 @@ fn lost_probes_are_not_remembered_for_ever() {
     stage.bring_up();
     stage.advance(seconds(600));
     let remembered = stage.cores[0].lines.probes.remembered();
-    assert!((30..40).contains(&remembered), "{remembered} of a probe each second, kept 32 s");
+    assert!(
+        (30..40).contains(&remembered),
+        "{remembered} of a probe each second, kept 32 s"
+    );
 }
 
 #[test]
@@ -143,7 +185,10 @@ fn calls_take_a_line_down_and_one_trial_at_a_time_brings_it_back() {
     stage.advance_answering(Duration::from_millis(500));
     assert!(!slot.trial_offered(), "one at a time");
     stage.advance_answering(seconds(2));
-    assert!(slot.trial_offered(), "the first told nothing, so there is another");
+    assert!(
+        slot.trial_offered(),
+        "the first told nothing, so there is another"
+    );
     assert!(slot.take_trial());
     let view = stage.view();
     stage.cores[0].on_call_outcome(LINE, peer(), CallOutcome::Answered, &view);
@@ -155,7 +200,14 @@ fn a_thousand_lines_are_asked_evenly() {
     let mut stage = Stage::new(settings(2));
     let from = stage.now();
     stage.replace((0..1000).map(|slot| {
-        static_line(slot, &[&format!("198.51.100.{}:{}", slot % 250 + 1, 5060 + slot / 250)])
+        static_line(
+            slot,
+            &[&format!(
+                "198.51.100.{}:{}",
+                slot % 250 + 1,
+                5060 + slot / 250
+            )],
+        )
     }));
     let mut instants: Vec<Timestamp> = Vec::new();
     for _ in 0..500 {
@@ -166,13 +218,23 @@ fn a_thousand_lines_are_asked_evenly() {
         }
     }
     assert_eq!(0, stage.counter("probers_missing"));
-    assert_eq!([1000, 1000], ["probers", "lines_up"].map(|name| stage.counter(name)));
+    assert_eq!(
+        [1000, 1000],
+        ["probers", "lines_up"].map(|name| stage.counter(name))
+    );
     // 50 s at a beat of 9 s.
     assert!(instants.len().abs_diff(5556) <= 50, "{}", instants.len());
     assert!(instants[0] - from < Duration::from_millis(100));
     let window = Duration::from_millis(100);
     for (i, first) in instants.iter().enumerate() {
-        let within = instants[i..].iter().take_while(|at| **at < *first + window).count();
-        assert!(within <= 20, "{within} in the 100 ms after {:?}", *first - from);
+        let within = instants[i..]
+            .iter()
+            .take_while(|at| **at < *first + window)
+            .count();
+        assert!(
+            within <= 20,
+            "{within} in the 100 ms after {:?}",
+            *first - from
+        );
     }
 }

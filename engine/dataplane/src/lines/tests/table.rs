@@ -81,11 +81,28 @@ fn a_removed_line_leaves_nothing() {
     stage.register(LINE, &target, BindingChange::Added);
     stage.next_probe();
     stage.events();
-    stage.apply(Delta { lines_removed: vec![LINE], ..Delta::default() });
-    assert_eq!(vec![(BindingChange::Removed, "sip:pbx@198.51.100.7:5060".to_owned())], stage.binding_events());
+    stage.apply(Delta {
+        lines_removed: vec![LINE],
+        ..Delta::default()
+    });
+    assert_eq!(
+        vec![(
+            BindingChange::Removed,
+            "sip:pbx@198.51.100.7:5060".to_owned()
+        )],
+        stage.binding_events()
+    );
     stage.advance(seconds(700));
     assert_eq!(Vec::<Sent>::new(), stage.sent());
-    let gauges = ["bindings", "probers", "lines_up", "lines_down", "lines_suspect", "lines_unknown", "timers"];
+    let gauges = [
+        "bindings",
+        "probers",
+        "lines_up",
+        "lines_down",
+        "lines_suspect",
+        "lines_unknown",
+        "timers",
+    ];
     assert_eq!([0; 7], gauges.map(|name| stage.counter(name)));
     assert_eq!(0, stage.cores[0].lines.probes.remembered());
     assert!(!stage.shared.slots.read(LINE).unwrap().has_targets());
@@ -117,13 +134,20 @@ fn a_reload_changes_the_pace_and_keeps_the_verdict() {
     assert_eq!(Health::Up, stage.health(LINE).0);
     let from = stage.now();
     let probe = stage.next_probe();
-    assert!(probe.at - from <= seconds(2) + TICK, "{:?}", probe.at - from);
+    assert!(
+        probe.at - from <= seconds(2) + TICK,
+        "{:?}",
+        probe.at - from
+    );
     let mut changed = settings(1);
     changed.profiles[0].verdict.judge_options = false;
     stage.reconfigure(changed);
     stage.advance(seconds(60));
     assert_eq!(Vec::<Sent>::new(), stage.sent());
-    assert_eq!([0, 0], ["probers", "probers_missing"].map(|name| stage.counter(name)));
+    assert_eq!(
+        [0, 0],
+        ["probers", "probers_missing"].map(|name| stage.counter(name))
+    );
 }
 
 #[test]
@@ -132,16 +156,24 @@ fn a_reload_that_wants_probes_again_does_not_send_them_all_at_once() {
     let mut silent = settings(1);
     silent.profiles[0].verdict.judge_options = false;
     stage.reconfigure(silent);
-    stage.replace((0..200).map(|slot| static_line(slot, &[&format!("198.51.100.{}:5060", slot + 1)])));
+    stage.replace(
+        (0..200).map(|slot| static_line(slot, &[&format!("198.51.100.{}:5060", slot + 1)])),
+    );
     stage.advance(seconds(60));
     assert_eq!(Vec::<Sent>::new(), stage.sent());
     stage.reconfigure(settings(1));
     for _ in 0..10 {
         stage.advance(seconds(1));
         let sent = stage.sent().len();
-        assert!((10..=30).contains(&sent), "{sent} in a second instead of 22");
+        assert!(
+            (10..=30).contains(&sent),
+            "{sent} in a second instead of 22"
+        );
     }
-    assert_eq!([200, 0], ["probers", "probers_missing"].map(|name| stage.counter(name)));
+    assert_eq!(
+        [200, 0],
+        ["probers", "probers_missing"].map(|name| stage.counter(name))
+    );
 }
 
 #[test]
@@ -157,17 +189,28 @@ fn a_second_peer_keeps_the_line_up_and_a_changed_list_keeps_what_is_known() {
     }
     let healths = |stage: &Stage| {
         let targets = stage.shared.slots.read(LINE).unwrap().targets().unwrap();
-        targets.iter().map(|target| (target.address.to_string(), target.health())).collect::<Vec<_>>()
+        targets
+            .iter()
+            .map(|target| (target.address.to_string(), target.health()))
+            .collect::<Vec<_>>()
     };
     let down = (PEER.to_owned(), Health::Down);
     let up = (backup.to_owned(), Health::Up);
     assert_eq!(vec![down.clone(), up.clone()], healths(&stage));
     assert_eq!(Health::Up, stage.health(LINE).0);
     stage.put_lines([static_line(LINE.0, &[backup, PEER])]);
-    assert_eq!(vec![up, down.clone()], healths(&stage), "the preferred first, each with its health");
+    assert_eq!(
+        vec![up, down.clone()],
+        healths(&stage),
+        "the preferred first, each with its health"
+    );
     stage.put_lines([static_line(LINE.0, &[PEER])]);
     assert_eq!(vec![down], healths(&stage));
-    assert_eq!((Health::Down, Cause::CallSilent), stage.health(LINE), "the one that is left speaks for the line");
+    assert_eq!(
+        (Health::Down, Cause::CallSilent),
+        stage.health(LINE),
+        "the one that is left speaks for the line"
+    );
 }
 
 #[test]
@@ -191,7 +234,10 @@ fn one_contact_of_two_users_is_restored_for_both_and_memory_wins() {
     let view = stage.view();
     stage.cores[0].restore_bindings(rows, &view);
     let targets = stage.shared.slots.read(LINE).unwrap().targets().unwrap();
-    let mut cseqs: Vec<u32> = targets.iter().filter_map(|target| Some(target.binding.as_ref()?.cseq)).collect();
+    let mut cseqs: Vec<u32> = targets
+        .iter()
+        .filter_map(|target| Some(target.binding.as_ref()?.cseq))
+        .collect();
     cseqs.sort_unstable();
     assert_eq!(vec![1, 78], cseqs);
 }
