@@ -109,7 +109,7 @@ impl Core {
             {
                 continue;
             }
-            let mut expires = self.shared.clock.from_unix_ms(row.expires_unix_ms);
+            let mut expires = self.shared.clock.at_unix_ms(row.expires_unix_ms);
             if expires <= self.now {
                 expires = self.now + restart_grace(view);
             }
@@ -163,7 +163,7 @@ impl Core {
         let since = self
             .shared
             .clock
-            .from_unix_ms(row.since_unix_ms)
+            .at_unix_ms(row.since_unix_ms)
             .min(self.now);
         owned.verdict.restore(row.health, since, cause);
         owned.restored = true;
