@@ -213,8 +213,11 @@ fn short_code(digits: &[u8]) -> Option<NumberFault> {
             | [b'1', b'1', b'8', _, _]
             | [b'1', b'1', b'8', b'0', _, _]
     );
+    if !emergency && !short {
+        return None;
+    }
     let code = Digits::parse(digits).ok()?;
-    (emergency || short).then_some(NumberFault::ShortCode { code, emergency })
+    Some(NumberFault::ShortCode { code, emergency })
 }
 
 /// The digits of a global `phone-context` (RFC 3966 §5.1.5); a domain says nothing about digits.

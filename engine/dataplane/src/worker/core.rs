@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use route_core::{CallOutcome, LineSlot, RouteTable};
 use sip_core::build::ResponseWriter;
+use sip_core::header::Via;
 use sip_core::message::Message;
 use sip_core::time::{TimerValues, Timestamp};
 use sip_core::transaction::branch::Branches;
@@ -115,13 +116,13 @@ impl Core {
         let server = view.policy.settings.server_header.as_bytes();
         self.outbox
             .push_with(request.socket, request.answer_to, |out| {
-                let response = ResponseWriter::new(
+                let response = ResponseWriter::with_top_via(
                     out,
                     &request.message,
                     status,
                     reason,
                     Some(&tag),
-                    Some(request.source),
+                    Some((&request.via, request.source)),
                 );
                 let response = extra(response);
                 let response = if server.is_empty() {
@@ -176,6 +177,8 @@ pub(crate) struct Incoming<'m> {
     pub(crate) socket: usize,
     /// Where a response to it goes (RFC 3261 §18.2.2, RFC 3581 §4).
     pub(crate) answer_to: SocketAddr,
+    /// Its topmost Via.
+    pub(crate) via: Via<'m>,
     pub(crate) identity: RequestIdentity<'m>,
     /// Of its server transaction; for ACK and CANCEL that of their INVITE.
     pub(crate) key: TransactionKey,

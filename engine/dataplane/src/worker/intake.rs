@@ -141,6 +141,7 @@ impl Core {
             source,
             socket,
             answer_to: answer_to(&via, source),
+            via,
             identity,
             key,
         };

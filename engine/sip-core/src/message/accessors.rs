@@ -53,7 +53,9 @@ impl<'a> Message<'a> {
 
     /// The Request-URI. It has been checked by `parse`, so this fails for responses only.
     pub fn uri(&self) -> Result<Uri<'a>, PeerError> {
-        Uri::scan(self.request_uri()).ok_or(PeerError::RequestUri)
+        self.uri
+            .or_else(|| Uri::scan(self.request_uri()))
+            .ok_or(PeerError::RequestUri)
     }
 
     /// The status code of a response.

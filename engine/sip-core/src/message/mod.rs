@@ -16,6 +16,7 @@ pub use owned::OwnedMessage;
 pub(crate) use parse::is_status_line;
 
 use crate::method::Method;
+use crate::uri::Uri;
 use index::{First, Span};
 
 /// Part of a message by offsets; empty means absent.
@@ -67,6 +68,8 @@ pub struct Message<'a> {
     spans: &'a [Span],
     first: &'a First,
     layout: Layout,
+    /// The Request-URI as `parse` read it; a message kept for later reads it anew.
+    uri: Option<Uri<'a>>,
 }
 
 /// The first line.

@@ -29,6 +29,7 @@ impl OwnedMessage {
             spans: &self.spans,
             first: &self.first,
             layout: self.layout,
+            uri: None,
         }
     }
 }

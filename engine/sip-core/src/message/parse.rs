@@ -17,7 +17,7 @@ impl<'a> Message<'a> {
     /// CRLFs before the start line are skipped (§7.5).
     pub fn parse(datagram: &'a [u8], index: &'a mut HeaderIndex) -> Result<Self, PeerError> {
         let bytes = without_leading_line_ends(datagram)?;
-        let (mut layout, first_line) = start_line(bytes)?;
+        let (mut layout, uri, first_line) = start_line(bytes)?;
         layout.headers = first_line as u16;
         let (count, body) = header_lines(bytes, first_line, index)?;
         layout.body = body as u16;
@@ -27,6 +27,7 @@ impl<'a> Message<'a> {
             spans: index.spans.get(..count).unwrap_or_default(),
             first: &index.first,
             layout,
+            uri,
         };
         message.check()?;
         Ok(message)
@@ -139,8 +140,8 @@ fn line_end(bytes: &[u8], at: usize) -> Result<usize, PeerError> {
     }
 }
 
-/// The start line, and the index of the line after it.
-fn start_line(bytes: &[u8]) -> Result<(Layout, usize), PeerError> {
+/// The start line, the Request-URI of a request, and the index of the line after it.
+fn start_line(bytes: &[u8]) -> Result<(Layout, Option<Uri<'_>>, usize), PeerError> {
     let end = line_end(bytes, 0)?;
     let line = &bytes[..end];
     let mut layout = Layout {
@@ -155,12 +156,15 @@ fn start_line(bytes: &[u8]) -> Result<(Layout, usize), PeerError> {
         to_tag: Part::default(),
         max_forwards: None,
     };
+    let mut uri = None;
     if is_status_line(line) {
         (layout.status, layout.target) = status_line(line)?;
     } else {
-        (layout.method, layout.target) = request_line(line)?;
+        let read;
+        (layout.method, layout.target, read) = request_line(line)?;
+        uri = Some(read);
     }
-    Ok((layout, end + 2))
+    Ok((layout, uri, end + 2))
 }
 
 /// Whether a start line is a Status-Line: `/` is no character of a method.
@@ -192,7 +196,7 @@ fn status_line(line: &[u8]) -> Result<(u16, Part), PeerError> {
 }
 
 // Request-Line = Method SP Request-URI SP SIP-Version CRLF
-fn request_line(line: &[u8]) -> Result<(Part, Part), PeerError> {
+fn request_line(line: &[u8]) -> Result<(Part, Part, Uri<'_>), PeerError> {
     let method_end = skip_token(line, 0);
     if method_end == 0 || line.get(method_end) != Some(&b' ') {
         return Err(PeerError::StartLine);
@@ -221,6 +225,7 @@ fn request_line(line: &[u8]) -> Result<(Part, Part), PeerError> {
     Ok((
         Part::of(0, method_end),
         Part::of(uri_start, uri_start + uri_length),
+        uri,
     ))
 }
 

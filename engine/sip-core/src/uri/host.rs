@@ -30,17 +30,15 @@ impl<'a> Host<'a> {
             let close = memchr::memchr(b']', rest)?;
             return Some((Self::V6(ipv6(&rest[..close])?), close + 2));
         }
+        if let Some((address, end)) = ipv4_prefix(text) {
+            return Some((Self::V4(address), end));
+        }
         let end = text.iter().position(|&o| !is_host(o)).unwrap_or(text.len());
         let name = &text[..end];
         let last = name.last()?;
-        if last.is_ascii_digit() {
-            if let Some(address) = ipv4(name) {
-                return Some((Self::V4(address), end));
-            }
-            // The last label of a domain name starts with a letter, so digits and dots alone are neither.
-            if name.iter().all(|o| o.is_ascii_digit() || *o == b'.') {
-                return None;
-            }
+        // The last label of a domain name starts with a letter, so digits and dots alone are neither.
+        if last.is_ascii_digit() && name.iter().all(|o| o.is_ascii_digit() || *o == b'.') {
+            return None;
         }
         (name[0] != b'.' && name[0] != b'-').then_some((Self::Name(name), end))
     }
@@ -57,27 +55,37 @@ impl<'a> Host<'a> {
 
 /// Dotted decimal, without leading zeros that others would read as octal.
 pub(crate) fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
-    if text.len() > 15 {
-        return None;
-    }
+    ipv4_prefix(text).and_then(|(address, end)| (end == text.len()).then_some(address))
+}
+
+/// The IPv4 address at the start of `text` and the index after it; `None` if more of a host name follows.
+fn ipv4_prefix(text: &[u8]) -> Option<(Ipv4Addr, usize)> {
     let mut octets = [0_u8; 4];
     let (mut part, mut digits, mut value) = (0, 0, 0_u16);
-    for &octet in text {
-        if octet == b'.' {
+    for (at, &octet) in text.iter().enumerate() {
+        if octet.is_ascii_digit() {
+            if digits == 3 || (digits > 0 && value == 0) {
+                return None;
+            }
+            value = value * 10 + u16::from(octet - b'0');
+            digits += 1;
+        } else if octet == b'.' {
             if digits == 0 || part == 3 {
                 return None;
             }
             octets[part] = u8::try_from(value).ok()?;
             part += 1;
             (digits, value) = (0, 0);
+        } else if is_host(octet) {
+            return None;
         } else {
-            if !octet.is_ascii_digit() || digits == 3 || (digits > 0 && value == 0) {
-                return None;
-            }
-            value = value * 10 + u16::from(octet - b'0');
-            digits += 1;
+            return ipv4_complete(octets, part, digits, value).map(|address| (address, at));
         }
     }
+    ipv4_complete(octets, part, digits, value).map(|address| (address, text.len()))
+}
+
+fn ipv4_complete(mut octets: [u8; 4], part: usize, digits: u8, value: u16) -> Option<Ipv4Addr> {
     if part != 3 || digits == 0 {
         return None;
     }
