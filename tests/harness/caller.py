@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from tests.harness.phone import SDP
-from tests.harness.sip import Address, Endpoint, Message, answers, final, token, uri
+from tests.harness.sip import Address, Endpoint, Message, answers, final, host_port, token, uri
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Caller:
         """Build an INVITE with SDP to a number."""
         request = self.endpoint.request(
             "INVITE",
-            f"sip:{number}@{self.proxy[0]}:{self.proxy[1]};user=phone",
+            f"sip:{number}@{host_port(self.proxy)};user=phone",
             ("Contact", f"<sip:caller@{self.endpoint.sent_by}>"),
             ("Content-Type", "application/sdp"),
             *extra,
@@ -124,7 +124,7 @@ class Caller:
 
 def ping(endpoint: Endpoint, proxy: Address, timeout_s: float = 5.0) -> Message:
     """Ask the proxy itself for OPTIONS and return the answer."""
-    request = endpoint.request("OPTIONS", f"sip:{proxy[0]}:{proxy[1]}", call_id=f"ping-{token()}")
+    request = endpoint.request("OPTIONS", f"sip:{host_port(proxy)}", call_id=f"ping-{token()}")
     endpoint.send(request, proxy)
     return endpoint.expect(final(request), what="answer to OPTIONS", timeout_s=timeout_s)
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.harness import digest
-from tests.harness.sip import Address, Endpoint, Message, final, response, token, uri
+from tests.harness.sip import Address, Endpoint, Message, final, host_port, response, token, uri
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n"
 _POLL_S = 0.05
@@ -30,7 +30,7 @@ class Phone:
         self.endpoint = Endpoint(host, port)
         self.proxy = proxy
         self.user, self.password, self.algorithm = user, password, algorithm
-        self.domain = domain or f"{proxy[0]}:{proxy[1]}"
+        self.domain = domain or host_port(proxy)
         self.silent = False
         """True: packets arrive and are lost, as on a dead data line."""
         self.answer_after_s = 0.0

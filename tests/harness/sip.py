@@ -126,6 +126,12 @@ def uri(value: str) -> str:
     return value.partition("<")[2].partition(">")[0] if "<" in value else value.partition(";")[0].strip()
 
 
+def host_port(address: Address) -> str:
+    """Write an address as URIs and Via have it: IPv6 in brackets (RFC 3261 §25.1)."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def token() -> str:
     """Return a fresh branch suffix, tag or Call-ID."""
     return secrets.token_hex(8)
@@ -171,7 +177,7 @@ class Endpoint:
     @property
     def sent_by(self) -> str:
         """The address as Via, Contact and Request-URI write it."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return host_port((self.host, self.port))
 
     def send(self, message: Message | bytes, to: Address) -> None:
         """Send one datagram."""
