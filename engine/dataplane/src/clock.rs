@@ -11,8 +11,8 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Timestamps begin at one hour, so that "an hour ago" is still a timestamp.
-    const OFFSET_US: u64 = 3_600_000_000;
+    /// Timestamps begin at some 30 years, so that what was so long before a restart still has its time.
+    const OFFSET_US: u64 = 1_000_000_000_000_000;
 
     pub(crate) fn new() -> Self {
         Self {
@@ -25,33 +25,63 @@ impl Clock {
         Timestamp::from_micros(Self::OFFSET_US + elapsed)
     }
 
-    /// Unix time of `at` in milliseconds, by the wall clock as it stands now.
+    /// Unix time of `at` in milliseconds, by the wall clock as it stands now. Undoes [`Clock::at_unix_ms`] exactly, also in
+    /// another process, as long as nobody sets the wall clock in between.
     pub(crate) fn unix_ms(&self, at: Timestamp) -> u64 {
-        let wall = unix_ms_now();
-        let now = self.now();
-        if at >= now {
-            wall.saturating_add((at.as_micros() - now.as_micros()) / 1000)
-        } else {
-            wall.saturating_sub((now.as_micros() - at.as_micros()) / 1000)
-        }
+        let (wall, now) = self.both();
+        let unix_us = wall.saturating_add(at.as_micros()).saturating_sub(now);
+        // To the nearest: two looks at both clocks differ by some microseconds.
+        unix_us.saturating_add(500) / 1000
     }
 
     /// The monotonic instant of a Unix time in milliseconds.
     pub(crate) fn at_unix_ms(&self, unix_ms: u64) -> Timestamp {
-        let wall = unix_ms_now();
-        let now = self.now().as_micros();
-        if unix_ms >= wall {
-            Timestamp::from_micros(now.saturating_add((unix_ms - wall).saturating_mul(1000)))
-        } else {
-            Timestamp::from_micros(now.saturating_sub((wall - unix_ms).saturating_mul(1000)))
+        let (wall, now) = self.both();
+        Timestamp::from_micros(unix_ms.saturating_mul(1000).saturating_add(now).saturating_sub(wall))
+    }
+
+    /// Microseconds of Unix time and of ours at one moment. A look during which the thread lost the processor is repeated.
+    fn both(&self) -> (u64, u64) {
+        let mut best = (u64::MAX, 0, 0);
+        for _ in 0..5 {
+            let before = self.now().as_micros();
+            let wall = unix_us_now();
+            let took = self.now().as_micros().saturating_sub(before);
+            if took < best.0 {
+                best = (took, wall, before + took / 2);
+            }
+            if took < 50 {
+                break;
+            }
         }
+        (best.1, best.2)
     }
 }
 
 pub(crate) fn unix_ms_now() -> u64 {
+    unix_us_now() / 1000
+}
+
+fn unix_us_now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |elapsed| {
-            u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+            u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unix_times_survive_a_restart_also_old_ones() {
+        let (before, after) = (Clock::new(), Clock::new());
+        let now = unix_ms_now();
+        let year_ms = 366 * 24 * 3_600_000;
+        for unix_ms in [now - year_ms, now - 3_600_001, now - 1, now, now + 600_000] {
+            let stored = before.unix_ms(before.at_unix_ms(unix_ms));
+            assert_eq!(unix_ms, after.unix_ms(after.at_unix_ms(stored)));
+        }
+    }
 }
