@@ -1,7 +1,7 @@
 //! What the store kept over a restart. It may come before the table or after it, before the first packet or after it.
 //!
 //! Rules: what is newer in memory wins; a restored verdict is published at once, without an event, and holds until fresh
-//! evidence; a binding that ran out while we were down lives `restart_grace_s` more, since its phone could not refresh it.
+//! evidence; a line that came after its rows is judged with them, never before; a binding that ran out while we were down lives `restart_grace_s` more, since its phone could not refresh it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::rows::{BindingRow, VerdictRow};
 use crate::slots::{Binding, Target, Targets};
 use crate::worker::{Core, View};
 
-/// Rows of a line that the table does not have yet.
+/// Rows of a line that the table does not have yet, or has without that we were told; the letter that tells follows.
 #[derive(Default)]
 pub(super) struct Aside {
     bindings: Vec<BindingRow>,
@@ -30,7 +30,6 @@ impl Core {
             by_line.entry(row.line).or_default().push(row);
         }
         for (line, rows) in by_line {
-            self.adopt_line(line, view);
             if self.lines.owned.contains_key(&line) {
                 self.take_bindings(line, rows, view);
                 self.settle(line, view);
@@ -49,7 +48,6 @@ impl Core {
     pub(crate) fn restore_verdicts(&mut self, rows: &[VerdictRow], view: &View) {
         for row in rows {
             let line = row.line;
-            self.adopt_line(line, view);
             if self.lines.owned.contains_key(&line) {
                 self.take_verdict(row, view);
                 self.settle(line, view);

@@ -56,6 +56,11 @@ impl Worker {
     /// Work until a `Letter::Stop`.
     pub(crate) fn run(mut self) {
         let mut ready = Vec::new();
+        // Packets may wait in the sockets since they were bound. What was restored before the start comes before them.
+        self.core.now = self.core.shared.clock.now();
+        if self.open_letters(&self.view()).is_break() {
+            return;
+        }
         loop {
             let sleep = self.core.wheel.sleep(self.core.shared.clock.now());
             let sleep = sleep.map_or(LONGEST_SLEEP, |sleep| sleep.min(LONGEST_SLEEP));
@@ -64,10 +69,7 @@ impl Worker {
                 std::thread::sleep(LONGEST_SLEEP);
             }
             self.core.now = self.core.shared.clock.now();
-            let view = View {
-                policy: self.core.shared.policy.load_full(),
-                table: self.core.shared.table.load_full(),
-            };
+            let view = self.view();
             for token in &ready {
                 match usize::try_from(*token)
                     .ok()
@@ -85,6 +87,13 @@ impl Worker {
             self.fire_timers(&view);
             self.flush();
             self.core.publish_gauges();
+        }
+    }
+
+    fn view(&self) -> View {
+        View {
+            policy: self.core.shared.policy.load_full(),
+            table: self.core.shared.table.load_full(),
         }
     }
 
