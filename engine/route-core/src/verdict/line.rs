@@ -7,6 +7,7 @@
 //! | absent, expired, removed | | down | not registered, expired, removed |
 //! | | one up | up | the target's |
 //! | | else one suspect | suspect | the target's |
+//! | present | else one unknown | unknown if down for want of a registration, else as before | start, else as before |
 //! | | else one unknown, or none | as before | as before |
 //! | | all down | down | of the one that fell last |
 //!
@@ -101,7 +102,10 @@ impl LineVerdict {
         let (health, cause, evidence) =
             match lost(registration).filter(|_| profile.judge_registration) {
                 Some(cause) => (Health::Down, cause, Evidence::default()),
-                None => best(targets).unwrap_or((self.health, self.cause, Evidence::default())),
+                None => best(targets).unwrap_or_else(|| {
+                    let (health, cause) = self.unjudged(registration);
+                    (health, cause, Evidence::default())
+                }),
             };
         let flips = health != self.health;
         self.held_back = flips && self.health == Health::Down && now < self.since + profile.hold;
@@ -117,6 +121,19 @@ impl LineVerdict {
             since: now,
             evidence,
         })
+    }
+
+    /// What holds while no target has been heard of. A binding that came from the store, not by REGISTER, ends the want of one
+    /// and says nothing more.
+    fn unjudged(&self, registration: Registration) -> (Health, Cause) {
+        let wanted = matches!(
+            self.cause,
+            Cause::NotRegistered | Cause::Expired | Cause::Removed
+        );
+        if wanted && self.health == Health::Down && registration == Registration::Present {
+            return (Health::Unknown, Cause::Start);
+        }
+        (self.health, self.cause)
     }
 
     /// When to call [`LineVerdict::fuse`] although nothing happens: the end of `hold`, when the evidence is good already.
