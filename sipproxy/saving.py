@@ -75,14 +75,13 @@ class Saving:
         except StoreError as error:
             raise Unsaved(str(error)) from None
 
-    async def restore(self, *, verdicts_too: bool) -> None:
+    async def restore(self) -> None:
         """Give the engine what the store has. Raises `StoreError`; what was given stays given.
 
-        Verdicts only before the first packet: later the engine's own are newer.
+        At any time: the engine takes a verdict only for a line that it has not judged, a binding only where none is newer.
         """
-        bindings = verdicts = 0
-        if verdicts_too:
-            verdicts = await self._restore_verdicts()
+        bindings = 0
+        verdicts = await self._restore_verdicts()
         async for page in self._binding_store.load():
             bindings += self._engine.restore_bindings(
                 [(slot, *_columns(row)) for row in page if (slot := self._names.line_slot(row.line_id)) is not None]

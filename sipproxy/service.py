@@ -1,13 +1,12 @@
 """The composition root: store, compiler, engine, watch, metrics and admin socket, put together and kept alive.
 
 Order of a start: admin socket (so that a second service on the same data is told so), engine (binds the ports, silent), store,
-rules, stored verdicts and registrations, then the first packet. When the store is away at start the engine begins all the
+rules, stored verdicts and registrations, table, then the first packet. When the store is away at start the engine begins all the
 same, answers 503 to calls so that the core tries elsewhere, and learns the rules as soon as they are there.
 """
 
 import asyncio
 import contextlib
-import functools
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -76,6 +75,7 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._reconcile = asyncio.Event()
+        self._restored = False
 
     async def run(self) -> None:
         """Start, serve until SIGTERM or SIGINT, drain, stop."""
@@ -107,6 +107,7 @@ class Service:
         stores = (BindingStore(self._connection), VerdictStore(self._connection))
         self.saving = Saving(self.engine, self.supply, stores, self.engine.stored)
         self.watch = RegistrarWatch(self.supply, self.saving.bindings, self.saving.verdicts, self._reconcile.set)
+        self.supply.before_first = self._restore_first
         self.supply.on_resync = self._reconcile.set
         self.supply.on_lines_removed = self.saving.forget
 
@@ -142,11 +143,10 @@ class Service:
             waited_s = asyncio.get_running_loop().time() - started
             if waited_s > _STORE_PATIENCE_S and self.supply.state in {"starting", "disconnected"}:
                 break
-        if self.supply.ready.is_set():
-            restoring = self._supervise("restore", self._rules_are_there)
-            await asyncio.wait((restoring,), timeout=_RESTORE_PATIENCE_S)
-        elif await self._last_known():
-            self._supervise("restore", functools.partial(self._rules_are_there, late=True))
+        if self.supply.ready.is_set() or await self._last_known():
+            self.engine.reconfigure(self._settings(self.loaded, self._profiles, rules=True))
+            if not self._restored:
+                self._supervise("restore", self._restore)
         else:
             _log.error("no rules yet: calls get 503 until the store answers", store=self.loaded.configuration.store.url)
             self._supervise("late rules", self._late_rules)
@@ -204,17 +204,22 @@ class Service:
 
     async def _late_rules(self) -> None:
         await self.supply.ready.wait()
-        await self._rules_are_there(late=True)
+        self.engine.reconfigure(self._settings(self.loaded, self._profiles, rules=True))
         self.state = "running"
         _log.info("rules are there, serving", lines=self.engine.counts()["lines"])
+        await self._restore()
 
-    async def _rules_are_there(self, *, late: bool = False) -> None:
-        """Answer for unknown numbers as configured, and take back what was stored about the lines."""
-        self.engine.reconfigure(self._settings(self.loaded, self._profiles, rules=True))
-        while True:
+    async def _restore_first(self) -> None:
+        """Take back what was stored about the lines before they exist: a line must not be judged without it."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._restore(), _RESTORE_PATIENCE_S)
+
+    async def _restore(self) -> None:
+        """Take back what was stored about the lines. What the engine learnt by itself meanwhile is newer and wins."""
+        while not self._restored:
             try:
-                await self.saving.restore(verdicts_too=not late)
-                break
+                await self.saving.restore()
+                self._restored = True
             except StoreError as error:
                 _log.error("registrations not restored, trying on", what=error.what)
                 await asyncio.sleep(_RETRY_S)

@@ -8,7 +8,7 @@ table is built anew; when that fails too, the engine goes on with what it has, a
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,8 @@ class Supply:
         self.sequence = 0
         self.fault = ""
         """Why the table is not the store's; "" when it is."""
+        self.before_first: Callable[[], Awaitable[None]] = _nothing
+        """Awaited when lines have slots for the first time and the engine does not route by them yet; must not raise."""
         self.on_resync: Callable[[], None] = lambda: None
         self.on_lines_removed: Callable[[list[str]], None] = lambda _ids: None
 
@@ -110,7 +112,7 @@ class Supply:
     async def adopt(self, entities: list[Entity], sequence: int) -> None:
         """Route by rules that are not from the store, until it answers; its full set is then applied as a difference."""
         async with self._lock:
-            await asyncio.to_thread(self._all, entities)
+            await self._all(entities, before_first=_nothing)
             self.sequence = sequence
             self.ready.set()
 
@@ -137,7 +139,7 @@ class Supply:
         began = time.monotonic()
         async with self._lock:
             if full:
-                await asyncio.to_thread(self._all, [entity for _, _, entity in changes if entity is not None])
+                await self._all([entity for _, _, entity in changes if entity is not None], before_first=self.before_first)
             elif len(changes) > _INLINE:
                 await asyncio.to_thread(self._change, changes)
             else:
@@ -157,16 +159,20 @@ class Supply:
             self.on_resync()
         self.ready.set()
 
-    def _all(self, entities: list[Entity]) -> None:
+    async def _all(self, entities: list[Entity], *, before_first: Callable[[], Awaitable[None]]) -> None:
         """Compile the full set: into a new table the first time, as a difference later."""
-        deltas = self._compiler.load(entities, datetime.now(UTC))
         if self.ready.is_set():
-            self._apply(deltas)
+            await asyncio.to_thread(lambda: self._apply(self._compiler.load(entities, datetime.now(UTC))))
             return
+        table = await asyncio.to_thread(self._first_table, entities)
+        await before_first()
+        await asyncio.to_thread(self._engine.replace, table)
+
+    def _first_table(self, entities: list[Entity]) -> RouteTable:
         table = RouteTable()
-        for delta in deltas:
+        for delta in self._compiler.load(entities, datetime.now(UTC)):
             table.apply(delta)
-        self._engine.replace(table)
+        return table
 
     def _change(self, changes: list[Change]) -> None:
         self._apply(self._compiler.change(changes, datetime.now(UTC)))
@@ -190,3 +196,7 @@ class Supply:
         except DeltaError as error:
             self.fault = f"the engine refused the rules: {error}"
             _log.critical("the engine goes on with its last table", cause=str(error))
+
+
+async def _nothing() -> None:
+    """Do nothing."""
