@@ -50,7 +50,11 @@ class AdminServer:
         self._path.unlink(missing_ok=True)
 
     def _bind(self) -> socket.socket:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            message, remedy = f"its folder cannot be made ({error.strerror})", "correct data_dir, or name another admin.socket"
+            raise ConfigurationError((Fault(str(self._path), "admin.socket", message, remedy),)) from None
         self._remove_stale()
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         before = os.umask(0o177)

@@ -13,11 +13,14 @@ SECRET_BYTES = 32
 def engine_secret(data_dir: Path) -> bytes | Fault:
     """Return this node's secret, made at the first start; a fault when the file is open to others or damaged."""
     path = data_dir / "engine.secret"
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.exists():
+            return _existing(path)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return _existing(path)
+    except OSError as error:
+        remedy = "name a folder that this user may write to"
+        return Fault(str(data_dir), "data_dir", f"cannot be used ({error.strerror})", remedy)
     secret = secrets.token_bytes(SECRET_BYTES)
     with os.fdopen(descriptor, "wb") as file:
         file.write(secret)
