@@ -9,10 +9,13 @@ import yaml
 from sipproxy.errors import AdminError, Fault
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_EXAMPLE = "docs/load-file.md tells what belongs in it; docs/samples/customers.yaml is an example"
 
 
 def read_document(name: str, text: str) -> Any:
     """Parse ``text``. Raises `AdminError` with the line where it stops to be YAML or JSON."""
+    if not text.strip():
+        raise AdminError("rejected", f"{name}: not accepted", "", (Fault(name, "", "the file is empty", _EXAMPLE),))
     try:
         if name.endswith(".json"):
             return json.loads(text)

@@ -15,8 +15,8 @@ class Fault:
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        key = f" {self.key}:" if self.key else ""
-        return f"{place}:{key} {self.message} — {self.remedy}"
+        where = ": ".join(part for part in (place, self.key) if part)
+        return f"{where}: {self.message} — {self.remedy}"
 
 
 class SipproxyError(Exception):

@@ -16,10 +16,7 @@ def check_config(
     config: ConfigFile = None,
 ) -> None:
     """Check a configuration file whole; every fault is named with key, line and remedy."""
-    from sipproxy.profiles import profile_settings  # noqa: PLC0415 - needs the products, which import slowly
-
     loaded = load(file or config or usual_file() or USUAL_FILES[0])
-    profile_settings(loaded)
     configuration = loaded.configuration
     output.print(
         f"[green]ok[/] {loaded.file}: listens on {', '.join(configuration.sip.listen)}; "

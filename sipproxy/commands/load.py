@@ -22,7 +22,8 @@ def load(
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{file} cannot be read: {error}"
+        why = error.strerror if isinstance(error, OSError) else f"not UTF-8 at byte {error.start}"
+        message = f"{file} cannot be read: {why}"
         raise SipproxyError(message, "name a YAML or JSON file in UTF-8") from None
     result = connect(config, socket).request("load", name=str(file), text=text, dry_run=dry_run)
     if as_json:

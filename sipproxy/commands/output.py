@@ -34,6 +34,9 @@ def connect(config: Path | None, socket: Path | None) -> AdminClient:
     """Return a client for the running service. Raises `ServiceNotRunning` when no socket can be found."""
     if socket is None:
         file = config or usual_file()
+        if config is not None and not config.is_file():
+            message = f"the configuration file {config} does not exist"
+            raise ServiceNotRunning(message, "correct --config (or SIPPROXY_CONFIG)")
         socket = admin_socket_of(file) if file is not None else None
     if socket is None:
         message = "no configuration file names the service's admin socket"

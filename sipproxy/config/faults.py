@@ -82,8 +82,16 @@ def _remedy(error: ErrorDetails, path: Path) -> tuple[str, str]:  # noqa: PLR091
     if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
         return f"{value} is no name", "use letters, digits, dots, dashes and underscores; at most 64"
     if kind == "string_pattern_mismatch":
-        return f"{value} does not have the right form", f"it must match {context['pattern']}"
+        return _form(context["pattern"], path, value)
     return error["msg"], str(context.get("remedy", "docs/configuration.md tells what it means"))
+
+
+def _form(pattern: str, path: Path, value: str) -> tuple[str, str]:
+    if pattern == NAME_PATTERN:
+        return f"{value} is no name", "use letters, digits, dots, dashes and underscores; at most 64"
+    if path == ("store", "url"):
+        return f"{value} does not name a store", 'write "embedded", or redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH'
+    return f"{value} does not have the right form", f"it must match {pattern}"
 
 
 def faults_of(errors: Iterable[ErrorDetails], file: str, found: Mapping[Path, int]) -> tuple[Fault, ...]:

@@ -1,7 +1,8 @@
 """Read and check a configuration file as a whole: all faults at once, or a configuration that can be used."""
 
+import difflib
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,16 +107,39 @@ def _references(configuration: Configuration, file: str, found: dict[KeyPath, in
             key = f"core_peers[{index}].interconnect"
             message = f"no [[interconnects]] entry is named {peer.interconnect!r}"
             yield fault(("core_peers", index, "interconnect"), key, message, f"known: {', '.join(names)}")
-    seen: set[tuple[str, int]] = set()
-    for index, listen in enumerate(configuration.sip.listen):
-        endpoint = split_endpoint(listen)
-        if endpoint in seen and endpoint[1]:
-            yield fault(("sip", "listen"), f"sip.listen[{index}]", f"{listen} is listed twice", "remove one of them")
-        seen.add(endpoint)
+    yield from _listen_faults(configuration, fault)
+    yield from _unknown_profiles(configuration, fault)
     socket_bytes = len(str(configuration.admin_socket).encode())
     if socket_bytes > _UNIX_PATH_MAX:
         message = f"the path of the admin socket has {socket_bytes} bytes; the system allows {_UNIX_PATH_MAX}"
         yield fault(("admin", "socket"), "admin.socket", message, "set a shorter one, such as /run/sipproxy/admin.sock")
+
+
+_NewFault = Callable[[KeyPath, str, str, str], Fault]
+
+
+def _listen_faults(configuration: Configuration, fault: _NewFault) -> Iterator[Fault]:
+    seen: set[tuple[str, int]] = set()
+    for index, listen in enumerate(configuration.sip.listen):
+        key, endpoint = f"sip.listen[{index}]", split_endpoint(listen)
+        if endpoint in seen and endpoint[1]:
+            yield fault(("sip", "listen"), key, f"{listen} is listed twice", "remove one of them")
+        if endpoint[0] in {"0.0.0.0", "::"}:  # noqa: S104 - refused, not used
+            message = f"{listen} stands for all addresses, but Via and Record-Route must name one"
+            yield fault(("sip", "listen"), key, message, "name each address of this host that shall take SIP")
+        seen.add(endpoint)
+
+
+def _unknown_profiles(configuration: Configuration, fault: _NewFault) -> Iterator[Fault]:
+    if not configuration.profiles:
+        return
+    from routing.profiles import PROFILES  # noqa: PLC0415 - the products import slowly, and most files change no profile
+
+    for name in configuration.profiles:
+        if name not in PROFILES:
+            near = difflib.get_close_matches(name, PROFILES, n=1)
+            remedy = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(PROFILES))}"
+            yield fault(("profiles", name), f"profiles.{name}", "no such line profile", remedy)
 
 
 _UNIX_PATH_MAX = 107  # sun_path of unix(7), less the closing zero byte

@@ -8,8 +8,8 @@ import structlog
 from routing.document import read_target
 from routing.model import BlockScope, Diversion, NumberScope, OrderScope, Scope, Target
 from routing.numbers import parse_number, pretty
-from routing.rejection import RuleRejected
-from routing.targets import check_diversion
+from routing.rejection import Fault, RuleRejected
+from routing.targets import TargetPolicy, check_diversion
 from rules_store import ABSENT, ConflictError, NumberTakenError, Stored, StoreError
 from sipproxy.admin.protocol import Json
 from sipproxy.errors import AdminError
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from sipproxy.service import Service
 
 _log = structlog.get_logger(__name__)
+
+
+_ARMED = "calls are diverted while the line is down"
+_NOT_ARMED = "this rule diverts no calls; a less specific one that is armed still does (sipproxy explain NUMBER shows it)"
 
 
 class Place(NamedTuple):
@@ -57,7 +61,7 @@ async def divert(service: "Service", args: dict[str, Json]) -> Json:
         "targets": [_shown(target) for target in diversion.targets],
         "armed": diversion.armed,
         "version": stored.version,
-        "state": "calls are diverted while the line is down" if diversion.armed else "calls are not diverted",
+        "state": _ARMED if diversion.armed else _NOT_ARMED,
     }
 
 
@@ -89,7 +93,7 @@ def _change(action: str, place: Place, args: dict[str, Json], directory: "Direct
     if action == "set":
         policy = directory.policy(place.order)
         texts = [str(text) for text in argument(args, "to", list)]
-        targets = tuple(read_target(text, policy, f"targets[{index}]") for index, text in enumerate(texts))
+        targets = _targets(texts, policy)
         armed = argument(args, "armed", bool, default=True)
 
         def replace(current: Diversion | None) -> Diversion:
@@ -108,6 +112,20 @@ def _change(action: str, place: Place, args: dict[str, Json], directory: "Direct
         return current.model_copy(update={"armed": action == "arm"})
 
     return switch
+
+
+def _targets(texts: list[str], policy: TargetPolicy) -> tuple[Target, ...]:
+    """Read the targets. Raises `RuleRejected` with the faults of all of them."""
+    targets: list[Target] = []
+    faults: list[Fault] = []
+    for index, text in enumerate(texts):
+        try:
+            targets.append(read_target(text, policy, f"targets[{index}]"))
+        except RuleRejected as error:
+            faults += error.faults
+    if faults:
+        raise RuleRejected(faults)
+    return tuple(targets)
 
 
 def _shown(target: Target) -> str:
