@@ -17,9 +17,8 @@ def read_document(name: str, text: str) -> Any:
     if not text.strip():
         raise AdminError("rejected", f"{name}: not accepted", "", (Fault(name, "", "the file is empty", _EXAMPLE),))
     try:
-        if name.endswith(".json"):
-            return json.loads(text)
-        return yaml.load(text, Loader=_LOADER)  # noqa: S506 - the safe loader, in C where there is one
+        # The loader is the safe one, in C where there is one.
+        found = json.loads(text) if name.endswith(".json") else yaml.load(text, Loader=_LOADER)  # noqa: S506
     except json.JSONDecodeError as error:
         fault = Fault(name, "", f"not JSON: {error.msg}", "correct it there or just before", error.lineno)
     except yaml.MarkedYAMLError as error:
@@ -27,6 +26,10 @@ def read_document(name: str, text: str) -> Any:
         fault = Fault(name, "", f"not YAML: {error.problem}", "check indentation and quotes there", line)
     except yaml.YAMLError as error:
         fault = Fault(name, "", f"not YAML: {error}", "save the file as UTF-8 text")
+    else:
+        if isinstance(found, dict):
+            return found
+        fault = Fault(name, "", "it does not begin with customers:", _EXAMPLE)
     raise AdminError("rejected", f"{name}: not accepted", "", (fault,))
 
 

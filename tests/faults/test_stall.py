@@ -1,5 +1,6 @@
 """Python stands still for 30 s: calls, probes and registrations go on without it."""
 
+import json
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from tests.conftest import StartService
 from tests.harness.caller import Caller, ping
 from tests.harness.document import ACCOUNT, IDLE_LINE, TRUNK, idle_pair
 from tests.harness.phone import Phone
+from tests.harness.service import Service
 from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.service, pytest.mark.faults]
@@ -60,6 +62,16 @@ def test_calls_probes_and_registrations_go_on_while_python_is_stuck(start_servic
         until(lambda: _metrics_answer(service.metrics_port), what="Python to go on", timeout_s=30)
         assert service.wait_for_health(ACCOUNT.line, "up")["bindings"] == 1
         assert service.wait_for_health(TRUNK.line, "down")
+
+        # The store has caught up: what happened meanwhile survives a kill of both.
+        until(lambda: _saved(service), what="what happened meanwhile to be saved")
+        since = service.lines()[TRUNK.line]["since_unix_ms"]
+        service.kill_store()
+        service.kill()
+        service.start()
+        assert core.dial(TRUNK.number).statuses == [302]
+        assert service.lines()[TRUNK.line]["since_unix_ms"] == since
+        assert service.lines()[ACCOUNT.line]["bindings"] == 1
     late.close()
 
 
@@ -67,6 +79,11 @@ def _redirected(core: Caller, number: str, target: str) -> None:
     final = core.dial(number).final
     assert final.status == 302
     assert target in final.first("contact")
+
+
+def _saved(service: Service) -> bool:
+    unsaved = json.loads(service.run("status", "--json"))["facts"]["unsaved"]
+    return not unsaved["bindings"] and not unsaved["verdicts"]
 
 
 def _timed(action: Callable[[], object]) -> float:

@@ -158,6 +158,10 @@ class Service:
         assert self.process is not None
         return below(self.process.pid)
 
+    def orphans(self) -> list[int]:
+        """Return the pids of stores that work on our data although we are gone."""
+        return orphans(self.folder)
+
     def close(self) -> None:
         """End whatever still runs; for clean-up."""
         if self.process is None:

@@ -1,11 +1,16 @@
 """What needs a network of one's own: the well-known port, IPv6, and a data line that is cut without a word."""
 
+import time
+
 import pytest
 
 from tests.conftest import StartService
 from tests.harness.caller import Caller, ping, targets
 from tests.harness.document import GATEWAY_LINE, GATEWAY_NUMBER, GATEWAY_TARGET
 from tests.harness.phone import Phone
+from tests.harness.service import QUICK
+from tests.harness.verdicts import TURN_S, answer_to_up_s, silence_to_down_s
+from tests.harness.waiting import until
 from tests.root.conftest import DataLine, inside
 
 pytestmark = [pytest.mark.service, pytest.mark.root]
@@ -45,4 +50,35 @@ def test_a_cut_line_is_diverted_and_comes_back(data_line: DataLine, start_servic
 
             data_line.repair()
             service.wait_for_health(GATEWAY_LINE, "up")
+            core.whole_call(f"{GATEWAY_NUMBER}03")
+
+
+def test_a_silent_cut_is_a_verdict_within_the_computed_bound(data_line: DataLine, start_service: StartService) -> None:
+    here, there = data_line.core_address, data_line.customer_address
+    with inside(data_line.customer):
+        gateway = Phone(proxy=(here, SIP_PORT), host=there, port=GATEWAY_PORT)
+    with inside(data_line.core), gateway:
+        core_peers = [{"name": "core", "address": here, "interconnect": "core"}]
+        service = start_service(
+            host=here, port=SIP_PORT, gateway=GATEWAY_PORT, gateway_host=there, changes={"core_peers": core_peers}
+        )
+        with Caller(service.address, here) as core:
+            service.wait_for_health(GATEWAY_LINE, "up")
+            until(lambda: gateway.count("OPTIONS") > 1, what="OPTIONS to be answered")
+
+            # No call helps: only the silence of OPTIONS tells.
+            data_line.cut()
+            begun = time.time()
+            down = service.wait_for_health(GATEWAY_LINE, "down")
+            assert down["since_unix_ms"] / 1000 - begun < silence_to_down_s(QUICK) + TURN_S
+            invites = gateway.count("INVITE")
+            diverted = core.dial(f"{GATEWAY_NUMBER}02")
+            assert diverted.statuses == [302], "at once: no 100, the line is not asked"
+            assert GATEWAY_TARGET in targets(diverted.final)[0]
+            assert gateway.count("INVITE") == invites
+
+            data_line.repair()
+            begun = time.time()
+            up = service.wait_for_health(GATEWAY_LINE, "up")
+            assert up["since_unix_ms"] / 1000 - begun < answer_to_up_s(QUICK) + TURN_S
             core.whole_call(f"{GATEWAY_NUMBER}03")
