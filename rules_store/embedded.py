@@ -36,6 +36,7 @@ from rules_store.settings import StoreSettings
 log = structlog.get_logger(__name__)
 
 _MEGABYTE: Final = 1024 * 1024
+_LEAST_FREE: Final = 64 * 1024  # below this the disk counts as full, whatever reserve was wished
 _BACKOFF_FIRST_S: Final = 0.05
 _BACKOFF_LAST_S: Final = 5.0
 _SETTLED_S: Final = 10.0
@@ -124,9 +125,11 @@ class EmbeddedServer:
             log.info("store_taken_over", socket=str(self.socket), pid=self.pid)
             return
         program = server_files.find_server(self._settings)
-        server_files.write_config(self.files, refuse_writes=self.refusing is not None)
+        if self.refusing is None and server_files.free_bytes(self.files) < self._least_free:
+            self._hold(self._little_space())
+        server_files.write_config(self.files)
         self._log_from = server_files.log_size(self.files)
-        self._child = _spawn(program, self.files)
+        self._child = _spawn(program, self.files, refuse_writes=self.refusing is not None)
         self.pid = self._child.pid
         await self._wait_ready(deadline)
         log.info("store_started", program=str(program), socket=str(self.socket), pid=self.pid)
@@ -202,8 +205,18 @@ class EmbeddedServer:
         status = self._child.returncode if self._child is not None else None
         log.error("store_died", pid=self.pid, status=status, owner=self.owner)
         self._child, self.pid = None, None
-        if self.owner and any(word in self._said() for word in _DISK_WORDS):
+        # On a disk without any space the log says nothing either.
+        if self.owner and server_files.free_bytes(self.files) < self._least_free:
+            self._hold(self._little_space())
+        elif self.owner and any(word in self._said() for word in _DISK_WORDS):
             self._hold("its disk is full, or a limit of file size was reached")
+
+    @property
+    def _least_free(self) -> int:
+        return max(self._settings.disk_reserve_mb * _MEGABYTE, _LEAST_FREE)
+
+    def _little_space(self) -> str:
+        return f"only {server_files.free_bytes(self.files) // _MEGABYTE} MB are free on its disk"
 
     def _hold(self, why: str) -> None:
         self.refusing = why
@@ -212,7 +225,6 @@ class EmbeddedServer:
         log.error("store_refuses_writes", why=why, directory=str(self.files.directory))
 
     async def _guard_disk(self) -> None:
-        reserve = self._settings.disk_reserve_mb * _MEGABYTE
         calm_since = time.monotonic()
         while True:
             await asyncio.sleep(_GUARD_S)
@@ -220,10 +232,10 @@ class EmbeddedServer:
                 continue
             free = server_files.free_bytes(self.files)
             with contextlib.suppress(exceptions.RedisError, OSError):
-                if self.refusing is None and free < reserve:
+                if self.refusing is None and free < self._least_free:
                     await self._ask("CONFIG", "SET", "min-replicas-to-write", 1)
-                    self._hold(f"only {free // _MEGABYTE} MB are free on its disk")
-                elif self.refusing is not None and free >= reserve and time.monotonic() >= self._hold_until:
+                    self._hold(self._little_space())
+                elif self.refusing is not None and free >= self._least_free and time.monotonic() >= self._hold_until:
                     await self._ask("CONFIG", "SET", "min-replicas-to-write", 0)
                     self.refusing, calm_since = None, time.monotonic()
                     log.info("store_takes_writes", directory=str(self.files.directory))
@@ -273,10 +285,14 @@ class EmbeddedServer:
             self._lock = None
 
 
-def _spawn(program: Path, files: server_files.ServerFiles) -> subprocess.Popen[bytes]:
-    """Start the server through the launcher, in a session of its own (ctrl-C is for us alone)."""
+def _spawn(program: Path, files: server_files.ServerFiles, *, refuse_writes: bool) -> subprocess.Popen[bytes]:
+    """Start the server through the launcher, in a session of its own (ctrl-C is for us alone).
+
+    That it refuses writes is said on the command line: on a full disk no file could say it.
+    """
     launcher = Path(__file__).with_name("_launch.py")
     command = [sys.executable, "-I", "-S", str(launcher), str(os.getpid()), str(program), str(files.config)]
+    command += ["--min-replicas-to-write", str(int(refuse_writes))]
     output = server_files.open_log(files)
     try:
         return subprocess.Popen(  # noqa: S603 - our own launcher and a configured program

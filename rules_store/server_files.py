@@ -41,7 +41,6 @@ maxmemory-policy noeviction
 timeout 0
 loglevel notice
 logfile ""
-min-replicas-to-write {min_replicas}
 """
 
 
@@ -145,13 +144,12 @@ def try_lock(files: ServerFiles) -> int | None:
     return descriptor
 
 
-def write_config(files: ServerFiles, *, refuse_writes: bool) -> None:
-    """Write the server's configuration; a full disk keeps the old one, which differs in nothing that matters then."""
+def write_config(files: ServerFiles) -> None:
+    """Write the server's configuration; a full disk keeps the old one, which says the same."""
     text = _CONFIG.format(
         socket=_quoted(files.socket),
         directory=_quoted(files.directory),
         pidfile=_quoted(files.pidfile),
-        min_replicas=int(refuse_writes),
     )
     new = files.config.with_suffix(".new")
     try:
