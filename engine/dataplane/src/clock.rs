@@ -37,7 +37,12 @@ impl Clock {
     /// The monotonic instant of a Unix time in milliseconds.
     pub(crate) fn at_unix_ms(&self, unix_ms: u64) -> Timestamp {
         let (wall, now) = self.both();
-        Timestamp::from_micros(unix_ms.saturating_mul(1000).saturating_add(now).saturating_sub(wall))
+        Timestamp::from_micros(
+            unix_ms
+                .saturating_mul(1000)
+                .saturating_add(now)
+                .saturating_sub(wall),
+        )
     }
 
     /// Microseconds of Unix time and of ours at one moment. A look during which the thread lost the processor is repeated.
