@@ -93,6 +93,9 @@ def run_redirect(
     only: Annotated[str, typer.Option(help="some of floor,kamailio,sipproxy")] = ",".join(compare.SERVERS),
     compare_numbers: Annotated[bool, typer.Option(help="also with a million numbers: by how much does the rate fall?")] = False,
     histinfo: Annotated[bool, typer.Option(help="callers offer History-Info, and get it")] = True,
+    trains: Annotated[
+        bool, typer.Option(help="callers send packets of equal length in trains (UDP_SEGMENT), not one by one")
+    ] = False,
     window: Annotated[int, typer.Option(help="calls under way at full load", min=1)] = 64,
     latency_rate: Annotated[int, typer.Option(help="calls a second while latency is measured", min=1)] = 20_000,
     server_core: int = 0,
@@ -104,7 +107,7 @@ def run_redirect(
     if not servers:
         raise typer.BadParameter(f"must name some of {', '.join(compare.SERVERS)}", param_hint="--only")
     _end_at_sigterm()
-    load = LoadPlan(core=generator_core, seconds=seconds, window=window, latency_rate=latency_rate)
+    load = LoadPlan(core=generator_core, seconds=seconds, window=window, latency_rate=latency_rate, trains=trains)
     facts = machine.facts()
     out = report.console()
     measurements: list[Measurement] = []
@@ -128,15 +131,17 @@ def run_redirect(
         f"{server}: the rate falls by {fall:.1%} from {numbers:,} to {MILLION:,} numbers."
         for server, fall in compare.rate_falls(measurements, numbers, MILLION).items()
     ]
-    out.print(report.table("Redirected calls, medians", summaries))
+    out.print(report.table(f"Redirected calls, medians ({'trains' if trains else 'single packets'})", summaries))
     for note in notes:
         out.print(note, highlight=False)
     if store:
         settings = {"rounds": rounds, "seconds": seconds, "numbers": numbers, "window": window, "latency_rate": latency_rate}
-        settings |= {"histinfo": histinfo, "server_core": server_core, "generator_core": generator_core}
+        settings |= {"histinfo": histinfo, "trains": trains, "server_core": server_core, "generator_core": generator_core}
         sections = report.comparison_sections(summaries, measurements, notes)
         results = report.as_json(summaries, measurements) | {"notes": notes}
-        written = report.store("redirect", machine=facts, settings=settings, results=results, sections=sections)
+        written = report.store(
+            "redirect-trains" if trains else "redirect", machine=facts, settings=settings, results=results, sections=sections
+        )
         out.print(f"Stored: {written} and .json", highlight=False)
     if not all(one.right for one in measurements):
         sys.exit(1)

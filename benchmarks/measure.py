@@ -17,6 +17,8 @@ class LoadPlan:
     window: int = 64
     latency_rate: int = 20_000
     warm_up_s: float = 0.5
+    trains: bool = False
+    """Callers hand packets of equal length to the kernel in trains, as one big peer may; otherwise one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ def measure(server: Running, load: LoadPlan, number: int, options: Sequence[str]
     """Warm up, load fully (rate and CPU), then load at a fixed rate (latency)."""
     job = server.job
     common = ["--target", job.listen, "--core", str(load.core), *job.plan.generator_options(), *options]
+    if not load.trains:
+        common.append("--single")
     full = [*common, "--window", str(load.window)]
     generator.run(job.generator, job.role, *full, "--seconds", str(load.warm_up_s))
     pids = server.processes()

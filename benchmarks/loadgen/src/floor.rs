@@ -33,7 +33,7 @@ pub(crate) fn run(mut args: Args) -> Result<bool, String> {
     let socket = net::open(listen, None)?;
     socket.set_read_timeout(Some(Duration::from_millis(200))).map_err(|error| error.to_string())?;
     println!("ready");
-    let (mut inbox, mut outbox) = (Inbox::new(), Outbox::new(false));
+    let (mut inbox, mut outbox) = (Inbox::new(), Outbox::new(true));
     let mut layout: Option<Layout> = None;
     while !net::stopped() {
         let got = inbox.receive(&socket, true).unwrap_or(0);
