@@ -120,6 +120,8 @@ ENGINE: Sequence[Family] = (
         },
     ),
     _plain("sipproxy_transactions", "gauge", "Transactions alive.", "transactions"),
+    _plain("sipproxy_unfinished", "gauge", "Requests that wait for their final answer; counted while draining.", "unfinished"),
+    _plain("sipproxy_worker_panics", "counter", "Defects that a worker survived; report them.", "worker_panics"),
     _plain("sipproxy_timers", "gauge", "Deadlines in the timer wheels.", "timers"),
     Family(
         "sipproxy_events",
@@ -132,7 +134,7 @@ ENGINE: Sequence[Family] = (
 )
 
 HISTOGRAMS: Mapping[str, tuple[str, str]] = {
-    "probe_rtt": ("sipproxy_probe_round_trip_seconds", "OPTIONS round trips of lines."),
+    "probe_round_trip": ("sipproxy_probe_round_trip_seconds", "OPTIONS round trips of lines."),
 }
 """Engine histogram → name and help."""
 

@@ -160,7 +160,7 @@ impl Engine {
     }
 
     fn histograms(&self) -> Histograms {
-        HashMap::from([("probe_round_trip_seconds", self.engine.probe_round_trips())])
+        HashMap::from([("probe_round_trip", self.engine.probe_round_trips())])
     }
 
     fn worker_counters(&self) -> Vec<HashMap<&'static str, u64>> {

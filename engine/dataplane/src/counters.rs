@@ -127,6 +127,10 @@ counters! {
     lines_unknown,
     /// Transactions alive (gauge).
     transactions,
+    /// Requests that still wait for their final answer, counted while draining only (gauge).
+    unfinished,
+    /// Turns of a worker that ended in a panic: a defect of ours. The worker goes on.
+    worker_panics,
     /// Deadlines in the timer wheel (gauge).
     timers,
 }

@@ -421,18 +421,23 @@ impl Engine {
 
     /// Refuse what is new with 503, finish what runs.
     pub fn drain(&self) {
-        self.shared.draining.store(true, Ordering::Relaxed);
+        for desk in &self.shared.workers {
+            // Until the worker has counted.
+            desk.counters.unfinished.set(1);
+        }
+        self.shared.draining.store(true, Ordering::Release);
     }
 
-    /// Whether no transaction is left.
+    /// Whether every request has its final answer. Repetitions of answers, which transactions wait for up to 64·T1 (RFC 3261 §17),
+    /// do not hold this up.
     pub fn drained(&self) -> bool {
-        let transactions: u64 = self
+        let unfinished: u64 = self
             .shared
             .workers
             .iter()
-            .map(|desk| desk.counters.transactions.value())
+            .map(|desk| desk.counters.unfinished.value())
             .sum();
-        self.shared.draining.load(Ordering::Relaxed) && transactions == 0
+        self.shared.draining.load(Ordering::Acquire) && unfinished == 0
     }
 
     /// Stop the threads and close the sockets. Idempotent.

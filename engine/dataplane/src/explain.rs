@@ -106,13 +106,14 @@ pub(crate) fn explain(
         explanation.rule.and_then(|rule| table.rule(rule)),
     ) {
         let cause = view_of(line.slot).cause;
+        let local = local.to_string();
         let diversion = Diversion {
             called,
             line,
             rule,
             cause,
             interconnect,
-            local,
+            local: local.as_bytes(),
         };
         let (targets, count) = diversion.targets(table, view_of);
         explanation.targets = targets[..count]

@@ -4,12 +4,11 @@
 //! what makes the stateless answer of RFC 3261 §8.2.7 right. Appends to the output, allocates nothing.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
 
 use route_core::{
     Cause, Digits, Line, LineSlot, LineView, Reason, RouteTable, Rule, reason_for, usable_targets,
 };
-use sip_core::build::{ResponseWriter, push_decimal, push_socket_address};
+use sip_core::build::{ResponseWriter, push_decimal};
 use sip_core::header::HeaderName;
 use sip_core::message::Message;
 
@@ -23,8 +22,8 @@ pub(crate) struct Diversion<'d> {
     pub(crate) rule: &'d Rule,
     pub(crate) cause: Cause,
     pub(crate) interconnect: &'d Interconnect,
-    /// Our address where the request came in: the host of URIs when the interconnect names no domain.
-    pub(crate) local: SocketAddr,
+    /// Our address where the request came in, as text: the host of URIs when the interconnect names no domain.
+    pub(crate) local: &'d [u8],
 }
 
 /// Contacts a 302 carries at most: a rule has ten targets.
@@ -128,7 +127,7 @@ impl Diversion<'_> {
         if self.interconnect.uri_scheme == UriScheme::Sip {
             out.push(b'@');
             if self.interconnect.domain.is_empty() {
-                push_socket_address(out, self.local);
+                out.extend_from_slice(self.local);
             } else {
                 out.extend_from_slice(self.interconnect.domain.as_bytes());
             }

@@ -88,6 +88,16 @@ impl Core {
         counters.lines_down.set(figures.down);
         counters.lines_unknown.set(figures.unknown);
         counters.transactions.set(self.transactions.len() as u64);
+        if self.is_draining() {
+            let unfinished = self
+                .contexts
+                .iter()
+                .filter(|context| context.is_unfinished())
+                .count();
+            counters
+                .unfinished
+                .set(unfinished as u64 + u64::from(self.registrar.is_waiting()));
+        }
         counters.timers.set(self.wheel.len() as u64);
     }
 }

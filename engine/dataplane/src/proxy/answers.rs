@@ -1,6 +1,7 @@
 //! The answers to an INVITE that need no state (RFC 3261 §8.2.7); what they were is remembered for its repetitions.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use route_core::{Cause, Digits, LineSlot, NumberFault, RuleSlot, reason_for};
 
@@ -37,14 +38,14 @@ impl Core {
         else {
             return self.answer_unavailable(request, called, line_slot, cause, view);
         };
-        let local = self.locals[request.socket];
+        let local = Arc::clone(&self.hosts[request.socket]);
         let diversion = Diversion {
             called,
             line,
             rule,
             cause,
             interconnect,
-            local,
+            local: &local,
         };
         let (targets, count) = diversion.targets(&view.table, |line| self.line_view(line, view));
         if count == 0 {

@@ -1,5 +1,7 @@
 //! A call that its line does not take: the next target, the diversion of this very call, or an honest failure.
 
+use std::sync::Arc;
+
 use route_core::{CallOutcome, Cause};
 use sip_core::build::ResponseWriter;
 use sip_core::message::Message;
@@ -99,14 +101,14 @@ impl Core {
         ) else {
             return false;
         };
-        let local = self.locals[context.socket];
+        let local = Arc::clone(&self.hosts[context.socket]);
         let diversion = Diversion {
             called: call.called,
             line,
             rule,
             cause,
             interconnect,
-            local,
+            local: &local,
         };
         let (targets, count) = diversion.targets(&view.table, |line| self.line_view(line, view));
         if count == 0 {

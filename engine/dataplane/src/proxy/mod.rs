@@ -122,6 +122,14 @@ enum Fate {
 }
 
 impl Context {
+    /// Whether ending the process now would leave somebody without an answer, or a phone ringing for nobody.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        let abandoned = |branch: &Branch| {
+            !branch.gone && matches!(branch.fate, Fate::CancelPending | Fate::Cancelled)
+        };
+        (self.answered == 0 && !self.server_gone) || self.branches.iter().any(abandoned)
+    }
+
     fn is_over(&self) -> bool {
         self.server_gone && self.branches.iter().all(|branch| branch.gone)
     }

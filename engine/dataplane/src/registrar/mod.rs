@@ -55,6 +55,11 @@ impl Registrar {
             pending: Pending::new(),
         }
     }
+
+    /// Whether a 200 waits for the store.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.pending.is_waiting()
+    }
 }
 
 /// How a REGISTER is refused.

@@ -30,6 +30,11 @@ impl Pending {
         }
     }
 
+    /// Whether any answer waits.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting.iter().any(Option::is_some)
+    }
+
     /// Wait for `seq`, which is not lower than any before; returns the wait's number, or the response if too many wait.
     pub(super) fn push(
         &mut self,

@@ -38,6 +38,8 @@ pub(crate) struct Core {
     pub(crate) counters: Arc<Counters>,
     /// Our address on each socket.
     pub(crate) locals: Vec<SocketAddr>,
+    /// The same as text, for URIs.
+    pub(crate) hosts: Vec<Arc<[u8]>>,
     pub(crate) now: Timestamp,
     pub(crate) outbox: Outbox,
     pub(crate) wheel: TimerWheel<Token>,
@@ -60,7 +62,12 @@ impl Core {
         let call_records = shared.policy.load().settings.call_records;
         let counters = Arc::clone(&shared.workers[index].counters);
         let branches = Branches::new(shared.secrets.branch.clone(), index as u8, random_u64());
+        let hosts = locals
+            .iter()
+            .map(|local| local.to_string().into_bytes().into())
+            .collect();
         Self {
+            hosts,
             index,
             counters,
             locals,

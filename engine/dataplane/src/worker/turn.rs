@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -62,32 +64,41 @@ impl Worker {
             return;
         }
         loop {
-            let sleep = self.core.wheel.sleep(self.core.shared.clock.now());
-            let sleep = sleep.map_or(LONGEST_SLEEP, |sleep| sleep.min(LONGEST_SLEEP));
-            if self.poller.wait(Some(sleep), &mut ready).is_err() {
-                // Only a broken descriptor set gets here; without it this worker can do nothing but not spin.
-                std::thread::sleep(LONGEST_SLEEP);
+            // A panic is a defect, but one message must not silence all lines of this worker: what the turn had in hand is lost,
+            // as UDP may lose it, and the next turn begins.
+            match catch_unwind(AssertUnwindSafe(|| self.turn(&mut ready))) {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => return,
+                Err(_) => self.core.counters.worker_panics.increment(),
             }
-            self.core.now = self.core.shared.clock.now();
-            let view = self.view();
-            for token in &ready {
-                match usize::try_from(*token)
-                    .ok()
-                    .filter(|socket| *socket < self.sockets.len())
-                {
-                    Some(socket) => self.read(socket, &view),
-                    None => {
-                        if self.open_letters(&view).is_break() {
-                            self.flush();
-                            return;
-                        }
-                    }
-                }
-            }
-            self.fire_timers(&view);
-            self.flush();
-            self.core.publish_gauges();
         }
+    }
+
+    /// Sleep until there is something to do, and do it.
+    fn turn(&mut self, ready: &mut Vec<u64>) -> ControlFlow<()> {
+        let sleep = self.core.wheel.sleep(self.core.shared.clock.now());
+        let sleep = sleep.map_or(LONGEST_SLEEP, |sleep| sleep.min(LONGEST_SLEEP));
+        if self.poller.wait(Some(sleep), ready).is_err() {
+            // Only a broken descriptor set gets here; without it this worker can do nothing but not spin.
+            std::thread::sleep(LONGEST_SLEEP);
+        }
+        self.core.now = self.core.shared.clock.now();
+        let view = self.view();
+        for token in &*ready {
+            let socket = usize::try_from(*token)
+                .ok()
+                .filter(|socket| *socket < self.sockets.len());
+            if let Some(socket) = socket {
+                self.read(socket, &view);
+            } else if self.open_letters(&view).is_break() {
+                self.flush();
+                return ControlFlow::Break(());
+            }
+        }
+        self.fire_timers(&view);
+        self.flush();
+        self.core.publish_gauges();
+        ControlFlow::Continue(())
     }
 
     fn view(&self) -> View {
@@ -126,7 +137,7 @@ impl Worker {
         }
     }
 
-    fn open_letters(&mut self, view: &View) -> std::ops::ControlFlow<()> {
+    fn open_letters(&mut self, view: &View) -> ControlFlow<()> {
         let mut letters = std::mem::take(&mut self.letters);
         self.core.shared.workers[self.core.index]
             .mailbox
@@ -136,7 +147,7 @@ impl Worker {
             policy: Arc::clone(&view.policy),
             table: self.core.shared.table.load_full(),
         };
-        let mut flow = std::ops::ControlFlow::Continue(());
+        let mut flow = ControlFlow::Continue(());
         for letter in letters.drain(..) {
             match letter {
                 Letter::Datagram {
@@ -169,7 +180,7 @@ impl Worker {
                 Letter::Bindings(rows) => self.core.restore_bindings(rows, &fresh),
                 Letter::Verdicts(rows) => self.core.restore_verdicts(&rows, &fresh),
                 Letter::Question(question) => self.core.on_question(question, &fresh),
-                Letter::Stop => flow = std::ops::ControlFlow::Break(()),
+                Letter::Stop => flow = ControlFlow::Break(()),
             }
             if self.core.outbox.len() >= Outbox::HIGH_WATER {
                 Self::flush_to(&mut self.core, &self.sockets);
