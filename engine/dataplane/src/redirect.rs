@@ -3,8 +3,6 @@
 //! A pure function of the request, the rule, the cause and the interconnect: computed anew it gives the same octets, which is
 //! what makes the stateless answer of RFC 3261 §8.2.7 right. Appends to the output, allocates nothing.
 
-use std::io::Write as _;
-
 use route_core::{
     Cause, Digits, Line, LineSlot, LineView, Reason, RouteTable, Rule, reason_for, usable_targets,
 };
@@ -106,13 +104,16 @@ impl Diversion<'_> {
         out.push(b'<');
         self.uri(self.called, None, out);
         if self.interconnect.uri_scheme == UriScheme::Sip {
-            let _ = write!(out, "?Reason=Q.850%3Bcause%3D{}", reason.q850);
+            out.extend_from_slice(b"?Reason=Q.850%3Bcause%3D");
+            push_decimal(out, u32::from(reason.q850));
         }
         out.extend_from_slice(b">;index=1");
         for (position, target) in targets.iter().enumerate() {
             out.extend_from_slice(b", <");
             self.uri(*target, Some(reason.cause_param), out);
-            let _ = write!(out, ">;index=1.{};mp=1", position + 1);
+            out.extend_from_slice(b">;index=1.");
+            push_decimal(out, position as u32 + 1);
+            out.extend_from_slice(b";mp=1");
         }
     }
 

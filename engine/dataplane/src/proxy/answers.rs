@@ -65,7 +65,7 @@ impl Core {
         );
         self.calls.answered(opening);
         self.answer_stateless(request, view, 302, "Moved Temporarily", |response| {
-            diversion.write(&request.message, &targets[..count], response)
+            diversion.write(request.message, &targets[..count], response)
         });
     }
 

@@ -72,7 +72,7 @@ impl Core {
             ..RequestForward::default()
         };
         self.outbox.push_with(socket, hop.destination, |out| {
-            forward.write(&request.message, out);
+            forward.write(request.message, out);
         });
     }
 
@@ -89,7 +89,7 @@ impl Core {
             };
             if next_route.is_none() && self.is_own_host(&uri.host, uri.port, view) {
                 pop_routes += 1;
-                // The last of our values is that of the side where the request leaves (RFC 5658 §4).
+                // The last of our values is that of the side where the request leaves (RFC 5658).
                 socket = self.socket_of(&uri).unwrap_or(socket);
                 ends = ends.or_else(|| Ends::read(uri.user?, &self.shared.secrets.route));
             } else if next_route.is_none() {

@@ -95,7 +95,7 @@ impl Core {
             let mut trying = Vec::new();
             ResponseWriter::new(
                 &mut trying,
-                &request.message,
+                request.message,
                 100,
                 "Trying",
                 None,
@@ -107,7 +107,7 @@ impl Core {
         let id = self.contexts.insert(Context {
             server,
             server_gone: false,
-            request: OwnedMessage::from(&request.message),
+            request: OwnedMessage::from(request.message),
             tag: request.own_tag(),
             source: request.source,
             socket: request.socket,
@@ -244,7 +244,7 @@ impl Core {
     }
 
     /// Our Record-Route: how we are reached from where the request goes and, if that differs, from where it came
-    /// (RFC 5658 §4). The side that reads it first stands above.
+    /// (RFC 5658). The side that reads it first stands above.
     fn record_route(&self, ends: Ends, to: usize, from: usize) -> Vec<u8> {
         let mut value = Vec::with_capacity(192);
         let sides = [to, from];

@@ -136,7 +136,7 @@ impl Core {
         let mut out = Vec::new();
         let response = ResponseWriter::new(
             &mut out,
-            &request.message,
+            request.message,
             status,
             reason,
             Some(&tag),

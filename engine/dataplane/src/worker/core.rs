@@ -125,7 +125,7 @@ impl Core {
             .push_with(request.socket, request.answer_to, |out| {
                 let response = ResponseWriter::with_top_via(
                     out,
-                    &request.message,
+                    request.message,
                     status,
                     reason,
                     Some(&tag),
@@ -179,7 +179,7 @@ impl Core {
 /// A request or response with what was found out on its way in.
 #[derive(Clone, Copy)]
 pub(crate) struct Incoming<'m> {
-    pub(crate) message: Message<'m>,
+    pub(crate) message: &'m Message<'m>,
     pub(crate) source: SocketAddr,
     pub(crate) socket: usize,
     /// Where a response to it goes (RFC 3261 §18.2.2, RFC 3581 §4).

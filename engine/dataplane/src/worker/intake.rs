@@ -31,9 +31,9 @@ impl Core {
     ) {
         match Message::parse(bytes, index) {
             Ok(message) if message.is_request() => {
-                self.on_request(bytes, message, source, socket, handed, view);
+                self.on_request(bytes, &message, source, socket, handed, view);
             }
-            Ok(message) => self.on_response(bytes, message, source, socket, handed, view),
+            Ok(message) => self.on_response(bytes, &message, source, socket, handed, view),
             Err(error) => self.on_malformed(bytes, error, source, socket),
         }
     }
@@ -69,7 +69,7 @@ impl Core {
     fn on_response(
         &mut self,
         bytes: &[u8],
-        message: Message<'_>,
+        message: &Message<'_>,
         source: SocketAddr,
         socket: usize,
         handed: bool,
@@ -98,8 +98,8 @@ impl Core {
             .transaction
             .client_key(branch, message.method().as_bytes());
         if let Some(client) = self.transactions.find_client(key) {
-            self.on_client_response(client, &message, source, view);
-        } else if !self.on_probe_response(key, &message, source, view) {
+            self.on_client_response(client, message, source, view);
+        } else if !self.on_probe_response(key, message, source, view) {
             self.counters.stray_dropped.increment();
         }
     }
@@ -107,7 +107,7 @@ impl Core {
     fn on_request(
         &mut self,
         bytes: &[u8],
-        message: Message<'_>,
+        message: &Message<'_>,
         source: SocketAddr,
         socket: usize,
         handed: bool,
