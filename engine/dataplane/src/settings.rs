@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use route_core::{NumberPlan, Profile};
+use sip_core::uri::Host;
 
 /// A setting that cannot be used. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -265,6 +266,8 @@ impl FaultCodes {
 pub(crate) struct Policy {
     pub(crate) settings: Settings,
     peers: Vec<(CorePeer, usize)>,
+    /// The domains that are addresses.
+    domain_addresses: Vec<IpAddr>,
     profiles: HashMap<String, usize>,
     fallback: LineProfile,
 }
@@ -319,7 +322,12 @@ impl Policy {
             .enumerate()
             .map(|(i, p)| (p.name.clone(), i))
             .collect();
+        let domain_addresses = settings
+            .domains
+            .iter()
+            .filter_map(|domain| domain.trim_matches(['[', ']']).parse().ok());
         Ok(Arc::new(Self {
+            domain_addresses: domain_addresses.collect(),
             settings,
             peers,
             profiles,
@@ -362,12 +370,16 @@ impl Policy {
         self.profile(name).calls
     }
 
-    /// Whether a Request-URI's host is us: one of the domains, or a listen address.
-    pub(crate) fn is_own_domain(&self, host: &[u8]) -> bool {
-        self.settings
-            .domains
-            .iter()
-            .any(|domain| domain.as_bytes().eq_ignore_ascii_case(host))
+    /// Whether a host name, or an address, is one of the configured domains.
+    pub(crate) fn is_own_domain(&self, host: &Host<'_>) -> bool {
+        match (host, host.ip()) {
+            (Host::Name(name), _) => {
+                let same = |domain: &String| domain.as_bytes().eq_ignore_ascii_case(name);
+                self.settings.domains.iter().any(same)
+            }
+            (_, Some(ip)) => self.domain_addresses.contains(&ip),
+            _ => false,
+        }
     }
 }
 

@@ -26,7 +26,7 @@ impl<'m> AddressOfRecord<'m> {
         if let Scheme::Other(_) = uri.scheme {
             return Err(Refused::new(400, "Unsupported URI Scheme in To"));
         }
-        let line = if is_own_domain(core, &uri.host, view) {
+        let line = if uri.host == Host::Absent || core.is_own_domain(&uri.host, view) {
             line_of(&uri, view)
         } else {
             None
@@ -41,17 +41,6 @@ impl<'m> AddressOfRecord<'m> {
 /// The line that registers by the user part of `uri`. Escapes are undone for the comparison: `%2B4930…` is `+4930…`.
 pub(crate) fn line_of(uri: &Uri<'_>, view: &View) -> Option<LineSlot> {
     view.table.line_by_user(&unescaped(uri.user?))
-}
-
-/// A port is no part of an address-of-record, and a tel URI has no domain: it is ours if a line has it.
-fn is_own_domain(core: &Core, host: &Host<'_>, view: &View) -> bool {
-    let is_local = |ip: std::net::IpAddr| core.locals.iter().any(|local| local.ip() == ip);
-    match host {
-        Host::V4(ip) => is_local((*ip).into()),
-        Host::V6(ip) => is_local((*ip).into()),
-        Host::Name(name) => view.policy.is_own_domain(name),
-        Host::Absent => true,
-    }
 }
 
 /// The user part with `%HH` undone (§10.3 item 5). All octets may come of it, NUL too, so it is never taken for C text.

@@ -213,7 +213,7 @@ impl Core {
         }
         let in_dialog = message.to_tag().is_some();
         match method {
-            Method::Register if self.is_own_host(&uri.host, uri.port, view) => {
+            Method::Register if self.is_own_domain(&uri.host, view) => {
                 self.on_register(request, view);
             }
             _ if in_dialog => self.on_in_dialog(request, view),
@@ -225,20 +225,26 @@ impl Core {
 
     /// Whether the Request-URI names us and nobody behind us.
     fn is_for_us(&self, uri: &Uri<'_>, view: &View) -> bool {
-        uri.user.is_none() && self.is_own_host(&uri.host, uri.port, view)
+        uri.user.is_none() && self.is_own_domain(&uri.host, view)
     }
 
+    /// Whether a host is a domain of ours: configured, or one of our addresses. Its port says nothing: who asks the registrar of
+    /// `sip:192.0.2.10` has found us already.
+    pub(crate) fn is_own_domain(&self, host: &Host<'_>, view: &View) -> bool {
+        let is_local = |ip| self.locals.iter().any(|local| local.ip() == ip);
+        view.policy.is_own_domain(host) || host.ip().is_some_and(is_local)
+    }
+
+    /// Whether a Route value is ours: it must lead to this process, so an address counts with its port only.
     pub(crate) fn is_own_host(&self, host: &Host<'_>, port: Option<u16>, view: &View) -> bool {
         let own_address = |ip: std::net::IpAddr| {
             self.locals
                 .iter()
                 .any(|local| local.ip() == ip && port.unwrap_or(5060) == local.port())
         };
-        match host {
-            Host::V4(ip) => own_address((*ip).into()),
-            Host::V6(ip) => own_address((*ip).into()),
-            Host::Name(name) => view.policy.is_own_domain(name),
-            Host::Absent => false,
+        match host.ip() {
+            Some(ip) => own_address(ip),
+            None => view.policy.is_own_domain(host),
         }
     }
 
