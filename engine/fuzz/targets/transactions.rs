@@ -43,7 +43,7 @@ pub fn play(script: &Script) {
                 }
             }
             Step::Wait { millis } => {
-                now = now + Duration::from_millis(u64::from(millis));
+                now += Duration::from_millis(u64::from(millis));
                 run_due(&mut transaction, &timers, now);
             }
         }

@@ -66,7 +66,7 @@ pub fn play(script: &Script) {
     let mut line = LineVerdict::new(now);
     let mut registration = Registration::Unknown;
     for &(wait, step) in &script.steps {
-        now = now + millis(wait);
+        now += millis(wait);
         let before = target.health();
         let since = target.since();
         let mut good = false;

@@ -1,6 +1,6 @@
 //! What a worker owns about its lines: targets, expiry, probes, verdicts.
 //!
-//! Rules: one worker owns a line and is the only writer of its [`Slot`](crate::slots::Slot); a lost probe never deletes a
+//! Rules: one worker owns a line and is the only writer of its [`Slot`]; a lost probe never deletes a
 //! binding; the operator's wish is no evidence, so a line is probed under every wish; each line has at most one entry in the
 //! timer wheel that counts, for its earliest deadline, and a line that is asked without cause does nothing.
 

@@ -1,6 +1,6 @@
 //! Digest authentication: RFC 7616 with the SIP side of RFC 3261 §22.4 and RFC 8760.
 //!
-//! A server makes a [`nonce`], writes one [`Challenge`] per [`Algorithm`], parses the [`Authorization`] that comes back and
+//! A server makes a nonce ([`NonceKey`]), writes one [`Challenge`] per [`Algorithm`], parses the [`Authorization`] that comes back and
 //! has it judged by [`Verifier`] against HA1, the hash of user, realm and password: the password itself is never needed.
 //! [`ReplayWindow`] remembers nonce counts. The client side ([`respond`]) is here for tests and probes.
 //!
