@@ -29,7 +29,7 @@ from redis.asyncio import UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from rules_store import server_files
+from rules_store import append_file, server_files
 from rules_store.errors import StoreError
 from rules_store.settings import StoreSettings
 
@@ -127,6 +127,8 @@ class EmbeddedServer:
         program = server_files.find_server(self._settings)
         if self.refusing is None and server_files.free_bytes(self.files) < self._least_free:
             self._hold(self._little_space())
+        if cut := append_file.mend(self.files.directory):
+            log.warning("store_file_mended", octets_cut=cut, why="a write was under way when the server was killed")
         server_files.write_config(self.files)
         self._log_from = server_files.log_size(self.files)
         self._child = _spawn(program, self.files, refuse_writes=self.refusing is not None)
