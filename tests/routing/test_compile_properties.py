@@ -4,12 +4,12 @@ import itertools
 from datetime import datetime
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.compile import Compiler
 from routing.model import KINDS, Entity
+from sipproxy._engine import RouteTable
 from tests.routing.oracle import Table, World
 from tests.routing.strategies import NOWS, entities, worlds
 
@@ -18,11 +18,6 @@ KIND_OF = {cls: kind for kind, cls in KINDS.items()}
 PROBES = [
     "4930" + "".join(rest) for size in range(6) for rest in itertools.product("0129", repeat=size) if size < 4 or rest[0] == "0"
 ]
-
-try:
-    from sipproxy._engine import RouteTable
-except ImportError:  # the extension is not built
-    RouteTable = None
 
 
 def compiled(world: list[Entity], now: datetime) -> Table:
@@ -98,7 +93,6 @@ def fresh_problems(world: Any, now: datetime) -> Any:
     return compiler.problems()
 
 
-@pytest.mark.skipif(RouteTable is None, reason="the extension is not built")
 @settings(max_examples=60, deadline=None)
 @given(worlds(), NOWS)
 def test_the_engine_finds_the_same_line_and_rule_as_the_oracle(world: list[Entity], now: datetime) -> None:
