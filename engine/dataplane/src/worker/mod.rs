@@ -5,6 +5,7 @@
 
 mod core;
 mod intake;
+mod letters;
 #[cfg(test)]
 pub(crate) mod testing;
 mod turn;

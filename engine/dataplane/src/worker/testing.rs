@@ -11,7 +11,7 @@ use route_core::{Delta, LineSlot, LineSpec, Profile, RouteTable};
 use sip_core::message::HeaderIndex;
 use sip_core::time::Timestamp;
 
-use super::{Core, Letter, View};
+use super::{Core, View};
 use crate::clock::Clock;
 use crate::counters::{Counters, Histogram};
 use crate::events::{Event, EventQueue};
@@ -247,40 +247,12 @@ impl Stage {
     }
 
     fn deliver_letters(&mut self, view: &View) -> bool {
-        let mut any = false;
+        let mut opened = 0;
         for core in &mut self.cores {
             let mut letters = Vec::new();
-            core.shared.workers[core.index]
-                .mailbox
-                .collect(&mut letters);
-            any |= !letters.is_empty();
-            for letter in letters {
-                match letter {
-                    Letter::Datagram {
-                        bytes,
-                        source,
-                        socket,
-                    } => {
-                        core.on_datagram(
-                            &bytes,
-                            &mut HeaderIndex::new(),
-                            source,
-                            socket,
-                            true,
-                            view,
-                        );
-                    }
-                    Letter::CallOutcome {
-                        line,
-                        address,
-                        outcome,
-                    } => core.on_call_outcome(line, address, outcome, view),
-                    Letter::Seen { line, address } => core.on_seen(line, address),
-                    _ => {}
-                }
-            }
+            let _ = core.open_letters(&mut letters, &mut HeaderIndex::new(), view, |_| opened += 1);
         }
-        any
+        opened > 0
     }
 
     /// Python says that binding events up to `seq` are on disk.

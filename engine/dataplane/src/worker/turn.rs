@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sip_core::message::HeaderIndex;
@@ -157,56 +156,13 @@ impl Worker {
     }
 
     fn open_letters(&mut self, view: &View) -> ControlFlow<()> {
-        let mut letters = std::mem::take(&mut self.letters);
-        self.core.shared.workers[self.core.index]
-            .mailbox
-            .collect(&mut letters);
-        // The letters may tell of a table that is newer than this turn's view.
-        let fresh = View {
-            policy: Arc::clone(&view.policy),
-            table: self.core.shared.table.load_full(),
-        };
-        let mut flow = ControlFlow::Continue(());
-        for letter in letters.drain(..) {
-            match letter {
-                Letter::Datagram {
-                    bytes,
-                    source,
-                    socket,
-                } => {
-                    self.core.on_datagram(
-                        &bytes,
-                        &mut self.header_index,
-                        source,
-                        socket,
-                        true,
-                        &fresh,
-                    );
+        let sockets = &self.sockets;
+        self.core
+            .open_letters(&mut self.letters, &mut self.header_index, view, |core| {
+                if core.outbox.len() >= Outbox::HIGH_WATER {
+                    Self::flush_to(core, sockets);
                 }
-                Letter::CallOutcome {
-                    line,
-                    address,
-                    outcome,
-                } => {
-                    self.core.on_call_outcome(line, address, outcome, &fresh);
-                }
-                Letter::Seen { line, address } => self.core.on_seen(line, address),
-                Letter::LinesChanged(lines) => self.core.on_lines_changed(lines.as_deref(), &fresh),
-                Letter::Stored => {
-                    let seq = self.core.shared.stored_seq.load(Ordering::Acquire);
-                    self.core.on_stored(seq);
-                }
-                Letter::Bindings(rows) => self.core.restore_bindings(rows, &fresh),
-                Letter::Verdicts(rows) => self.core.restore_verdicts(&rows, &fresh),
-                Letter::Question(question) => self.core.on_question(question, &fresh),
-                Letter::Stop => flow = ControlFlow::Break(()),
-            }
-            if self.core.outbox.len() >= Outbox::HIGH_WATER {
-                Self::flush_to(&mut self.core, &self.sockets);
-            }
-        }
-        self.letters = letters;
-        flow
+            })
     }
 
     fn fire_timers(&mut self, view: &View) {
