@@ -20,6 +20,7 @@ __all__ = [
     "EngineError",
     "RouteTable",
     "SettingsError",
+    "VirtualEngine",
 ]
 
 VERSION: str
@@ -275,3 +276,35 @@ class Engine:
     def drained(self) -> bool: ...
     def stop(self) -> None:
         """Stop the threads and close the sockets. Idempotent."""
+
+Datagram = tuple[int, str, str, bytes]
+"""(sent at, Unix time in microseconds; our address; destination; octets)."""
+
+@final
+class VirtualEngine:
+    """The same workers without threads and sockets, on a clock that stands still until `run` moves it.
+
+    For simulations and model-based tests: a run can be repeated, and hours of a line pass in moments. What is not named here
+    is as in `Engine`.
+    """
+
+    def __new__(cls, settings: EngineSettings, now_unix_us: int) -> Self:
+        """``listen`` is bound nowhere; ports must be given."""
+    def now(self) -> int:
+        """Unix time in microseconds."""
+    def run(self, until_unix_us: int) -> list[Datagram]:
+        """Let time pass until something is sent, at most until ``until_unix_us``; see `now` for how far it came."""
+    def sent(self) -> list[Datagram]:
+        """What the calls since the last `run` sent, without letting time pass."""
+    def receive(self, octets: bytes, source: str, destination: str) -> None:
+        """A datagram comes in for ``destination``, one of ``listen`` (`EngineError`)."""
+    def reconfigure(self, settings: EngineSettings) -> None: ...
+    def replace(self, table: RouteTable) -> None: ...
+    def apply(self, delta: Delta) -> None: ...
+    def restore_bindings(self, rows: Sequence[BindingRow]) -> None: ...
+    def restore_verdicts(self, rows: Sequence[VerdictRow]) -> None: ...
+    def events(self, limit: int = 1000) -> list[Event]: ...
+    def stored(self, seq: int) -> None: ...
+    def bindings(self) -> list[BindingRow]: ...
+    def line_states(self) -> list[LineState]: ...
+    def counters(self) -> dict[str, int]: ...

@@ -10,6 +10,7 @@ mod explain;
 mod rows;
 mod settings;
 mod table;
+mod virtual_engine;
 
 use pyo3::prelude::*;
 
@@ -26,6 +27,8 @@ mod _engine {
     use super::errors::{DeltaError, EngineError, SettingsError};
     #[pymodule_export]
     use super::table::RouteTable;
+    #[pymodule_export]
+    use super::virtual_engine::VirtualEngine;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,13 +1,17 @@
-//! The only reader of the operating system's clocks.
+//! The only reader of the operating system's clocks; or a clock that somebody else moves.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use sip_core::time::Timestamp;
 
 /// Monotonic time for deadlines, and its relation to Unix time for what people and the store see.
-#[derive(Clone, Copy)]
-pub(crate) struct Clock {
-    start: Instant,
+pub(crate) struct Clock(Source);
+
+enum Source {
+    System(Instant),
+    /// Unix time in microseconds. Nobody sets this wall clock but by letting time pass.
+    Virtual(AtomicU64),
 }
 
 impl Clock {
@@ -15,14 +19,29 @@ impl Clock {
     const OFFSET_US: u64 = 1_000_000_000_000_000;
 
     pub(crate) fn new() -> Self {
-        Self {
-            start: Instant::now(),
+        Self(Source::System(Instant::now()))
+    }
+
+    /// A clock that stands at a Unix time in microseconds until [`Clock::set`] moves it.
+    pub(crate) const fn standing_at(unix_us: u64) -> Self {
+        Self(Source::Virtual(AtomicU64::new(unix_us)))
+    }
+
+    /// Move a standing clock forward; a running one cannot be moved.
+    pub(crate) fn set(&self, now: Timestamp) {
+        if let Source::Virtual(time) = &self.0 {
+            time.fetch_max(now.as_micros(), Ordering::Relaxed);
         }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        let elapsed = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX / 2);
-        Timestamp::from_micros(Self::OFFSET_US + elapsed)
+        match &self.0 {
+            Source::System(start) => {
+                let elapsed = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX / 2);
+                Timestamp::from_micros(Self::OFFSET_US + elapsed)
+            }
+            Source::Virtual(time) => Timestamp::from_micros(time.load(Ordering::Relaxed)),
+        }
     }
 
     /// Unix time of `at` in milliseconds, by the wall clock as it stands now. Undoes [`Clock::at_unix_ms`] exactly, also in
@@ -47,6 +66,10 @@ impl Clock {
 
     /// Microseconds of Unix time and of ours at one moment. A look during which the thread lost the processor is repeated.
     fn both(&self) -> (u64, u64) {
+        if let Source::Virtual(time) = &self.0 {
+            let now = time.load(Ordering::Relaxed);
+            return (now, now);
+        }
         let mut best = (u64::MAX, 0, 0);
         for _ in 0..5 {
             let before = self.now().as_micros();
@@ -61,10 +84,6 @@ impl Clock {
         }
         (best.1, best.2)
     }
-}
-
-pub(crate) fn unix_ms_now() -> u64 {
-    unix_us_now() / 1000
 }
 
 fn unix_us_now() -> u64 {
@@ -82,7 +101,7 @@ mod tests {
     #[test]
     fn unix_times_survive_a_restart_also_old_ones() {
         let (before, after) = (Clock::new(), Clock::new());
-        let now = unix_ms_now();
+        let now = unix_us_now() / 1000;
         let year_ms = 366 * 24 * 3_600_000;
         for unix_ms in [now - year_ms, now - 3_600_001, now - 1, now, now + 600_000] {
             let stored = before.unix_ms(before.at_unix_ms(unix_ms));

@@ -1,30 +1,23 @@
 //! The engine as its owner sees it: bind, start, replace tables, read events and states, stop.
 
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use route_core::{Delta, DeltaError, LineSlot, LineView, RouteTable};
 
-use crate::clock::{Clock, unix_ms_now};
-use crate::counters::{BOUNDS_US, Counters, Histogram};
-use crate::events::{Event, EventQueue};
+use crate::clock::Clock;
+use crate::counters::BOUNDS_US;
+use crate::events::Event;
 use crate::explain::{Explanation, explain};
-use crate::mailbox::Mailbox;
 use crate::net::UdpSocket;
 use crate::rows::{BindingRow, CallRow, LineState, VerdictRow};
-use crate::secret::{Secrets, random_u64};
 use crate::settings::{Interconnect, Policy, Settings, SettingsError};
-use crate::shared::{Desk, Shared};
-use crate::slots::Slots;
+use crate::shared::Shared;
 use crate::worker::{Letter, Question, Worker};
-
-/// Letters a mailbox holds: some 100 ms of full load.
-const MAILBOX_LIMIT: usize = 16_384;
 
 /// How long a question of the Python side may wait for a worker that is busy.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -47,36 +40,8 @@ impl Engine {
     /// Bind all listen addresses for all workers. Nothing is left bound on an error.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         let policy = Policy::new(settings)?;
-        let settings = &policy.settings;
-        let workers = settings.workers;
-        let io = |what: &'static str| {
-            move |e: std::io::Error| {
-                SettingsError::new(
-                    what,
-                    e.to_string(),
-                    "raise the limit of open files of this process",
-                )
-            }
-        };
-        let mut desks = Vec::with_capacity(workers);
-        for _ in 0..workers {
-            desks.push(Desk {
-                mailbox: Mailbox::new(MAILBOX_LIMIT).map_err(io("workers"))?,
-                counters: Arc::new(Counters::default()),
-                probe_round_trip: Histogram::default(),
-            });
-        }
-        let shared = Arc::new(Shared {
-            clock: Clock::new(),
-            table: ArcSwap::from_pointee(RouteTable::new(random_u64())),
-            slots: Slots::new(),
-            events: EventQueue::new(settings.event_queue).map_err(io("event_queue"))?,
-            workers: desks.into_boxed_slice(),
-            secrets: Secrets::new(&settings.secret),
-            draining: AtomicBool::new(false),
-            stored_seq: AtomicU64::new(0),
-            policy: ArcSwap::new(Arc::clone(&policy)),
-        });
+        let shared = Arc::new(Shared::new(&policy, Clock::new())?);
+        let (settings, workers) = (&policy.settings, policy.settings.workers);
         let mut addresses = Vec::new();
         let mut sockets: Vec<Vec<UdpSocket>> = (0..workers).map(|_| Vec::new()).collect();
         for (position, wanted) in settings.listen.iter().enumerate() {
@@ -97,16 +62,24 @@ impl Engine {
         }
         let mut waiting = Vec::with_capacity(workers);
         for (index, own) in sockets.into_iter().enumerate() {
-            waiting.push(Worker::new(index, Arc::clone(&shared), own).map_err(io("workers"))?);
+            let worker = Worker::new(index, Arc::clone(&shared), own);
+            waiting.push(worker.map_err(|error| SettingsError::io("workers", &error))?);
         }
-        Ok(Self {
+        let engine = Self::of(shared, addresses);
+        *lock(&engine.waiting) = waiting;
+        Ok(engine)
+    }
+
+    /// Without sockets and threads: for workers that somebody drives by hand.
+    pub(crate) fn of(shared: Arc<Shared>, addresses: Vec<std::net::SocketAddr>) -> Self {
+        Self {
+            workers: shared.workers.len(),
             shared,
             addresses,
-            waiting: Mutex::new(waiting),
+            waiting: Mutex::new(Vec::new()),
             threads: Mutex::new(Vec::new()),
             changes: Mutex::new(()),
-            workers,
-        })
+        }
     }
 
     /// Let packets in. A second call does nothing.
@@ -226,7 +199,8 @@ impl Engine {
 
     /// Take events.
     pub fn events(&self, limit: usize) -> Vec<Event> {
-        self.shared.events.take(limit, unix_ms_now())
+        let clock = &self.shared.clock;
+        self.shared.events.take(limit, clock.unix_ms(clock.now()))
     }
 
     /// All binding events up to `seq` are on disk.

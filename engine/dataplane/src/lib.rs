@@ -26,6 +26,7 @@ mod slab;
 mod slots;
 mod token;
 mod transactions;
+mod virtual_engine;
 mod wheel;
 mod worker;
 
@@ -38,3 +39,4 @@ pub use settings::{
     CallTimers, CorePeer, FaultCodes, HistoryInfo, Interconnect, LineProfile, NumberFormat,
     ProbeSettings, RegistrarSettings, Settings, SettingsError, UriScheme,
 };
+pub use virtual_engine::{Datagram, VirtualEngine};

@@ -28,6 +28,12 @@ impl SettingsError {
             remedy: remedy.to_owned(),
         }
     }
+
+    /// The system had no descriptor left.
+    pub(crate) fn io(place: &str, error: &std::io::Error) -> Self {
+        let remedy = "raise the limit of open files of this process";
+        Self::new(place, error.to_string(), remedy)
+    }
 }
 
 impl fmt::Display for SettingsError {

@@ -11,7 +11,8 @@ use crate::counters::{Counters, Histogram};
 use crate::events::EventQueue;
 use crate::mailbox::Mailbox;
 use crate::secret::Secrets;
-use crate::settings::Policy;
+use crate::secret::random_u64;
+use crate::settings::{Policy, SettingsError};
 use crate::slots::Slots;
 use crate::worker::Letter;
 
@@ -36,7 +37,37 @@ pub(crate) struct Desk {
     pub(crate) probe_round_trip: Histogram,
 }
 
+/// Letters a mailbox holds: some 100 ms of full load.
+const MAILBOX_LIMIT: usize = 16_384;
+
 impl Shared {
+    /// With empty tables, and a desk for each worker.
+    pub(crate) fn new(policy: &Arc<Policy>, clock: Clock) -> Result<Self, SettingsError> {
+        let settings = &policy.settings;
+        let desk = |_| {
+            Ok(Desk {
+                mailbox: Mailbox::new(MAILBOX_LIMIT)?,
+                counters: Arc::new(Counters::default()),
+                probe_round_trip: Histogram::default(),
+            })
+        };
+        let workers: std::io::Result<Vec<Desk>> = (0..settings.workers).map(desk).collect();
+        let events = EventQueue::new(settings.event_queue);
+        Ok(Self {
+            clock,
+            table: ArcSwap::from_pointee(RouteTable::new(random_u64())),
+            slots: Slots::new(),
+            events: events.map_err(|error| SettingsError::io("event_queue", &error))?,
+            workers: workers
+                .map_err(|error| SettingsError::io("workers", &error))?
+                .into(),
+            secrets: Secrets::new(&settings.secret),
+            draining: AtomicBool::new(false),
+            stored_seq: AtomicU64::new(0),
+            policy: ArcSwap::new(Arc::clone(policy)),
+        })
+    }
+
     /// Post a letter to the owner of `line`.
     pub(crate) fn post_to_owner(&self, line: LineSlot, letter: Letter) -> bool {
         self.workers[crate::slots::owner(line, self.workers.len())]

@@ -150,12 +150,17 @@ impl Outbox {
         self.queued.len()
     }
 
-    /// The datagrams queued and not yet flushed, for tests of what a message leads to.
-    #[cfg(test)]
-    pub(crate) fn datagrams(&self) -> impl Iterator<Item = (&[u8], SocketAddr)> {
+    /// The datagrams queued and not yet flushed, with the socket to send from and whom they are for.
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = (&[u8], usize, SocketAddr)> {
         self.queued
             .iter()
-            .map(|q| (&self.bytes[q.start..q.end], q.destination))
+            .map(|q| (&self.bytes[q.start..q.end], q.socket, q.destination))
+    }
+
+    /// Forget what is queued: somebody else has carried it.
+    pub(crate) fn clear(&mut self) {
+        self.queued.clear();
+        self.bytes.clear();
     }
 
     /// Send everything that is queued, in order for each socket.
@@ -172,8 +177,7 @@ impl Outbox {
             }
             first += run;
         }
-        self.queued.clear();
-        self.bytes.clear();
+        self.clear();
         report
     }
 

@@ -3,25 +3,20 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use route_core::{Delta, LineSlot, LineSpec, Profile, RouteTable};
 use sip_core::message::HeaderIndex;
 use sip_core::time::Timestamp;
 
 use super::{Core, View};
 use crate::clock::Clock;
-use crate::counters::{Counters, Histogram};
-use crate::events::{Event, EventQueue};
-use crate::mailbox::Mailbox;
-use crate::secret::Secrets;
+use crate::events::Event;
 use crate::settings::{
     CallTimers, LineProfile, Policy, ProbeSettings, RegistrarSettings, Settings,
 };
-use crate::shared::{Desk, Shared};
-use crate::slots::Slots;
+use crate::shared::Shared;
 
 /// Resolution of the virtual clock: that of the timer wheel.
 const STEP: Duration = Duration::from_millis(4);
@@ -130,22 +125,7 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new(settings: Settings) -> Self {
         let policy = Policy::new(settings).unwrap();
-        let desk = || Desk {
-            mailbox: Mailbox::new(16_384).unwrap(),
-            counters: Arc::new(Counters::default()),
-            probe_round_trip: Histogram::default(),
-        };
-        let shared = Arc::new(Shared {
-            clock: Clock::new(),
-            table: ArcSwap::from_pointee(RouteTable::new(1)),
-            slots: Slots::new(),
-            events: EventQueue::new(policy.settings.event_queue).unwrap(),
-            workers: (0..policy.settings.workers).map(|_| desk()).collect(),
-            secrets: Secrets::new(&policy.settings.secret),
-            draining: AtomicBool::new(false),
-            stored_seq: AtomicU64::new(0),
-            policy: ArcSwap::new(Arc::clone(&policy)),
-        });
+        let shared = Arc::new(Shared::new(&policy, Clock::new()).unwrap());
         let locals = policy.settings.listen.clone();
         let now = shared.clock.now();
         let cores = (0..policy.settings.workers).map(|index| {
@@ -294,12 +274,12 @@ impl Stage {
         for core in &mut self.cores {
             let at = core.now;
             self.sent
-                .extend(core.outbox.datagrams().map(|(bytes, destination)| Sent {
+                .extend(core.outbox.datagrams().map(|(bytes, _, destination)| Sent {
                     at,
                     text: String::from_utf8_lossy(bytes).into_owned(),
                     destination,
                 }));
-            core.outbox.flush(&[]);
+            core.outbox.clear();
         }
     }
 
