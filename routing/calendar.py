@@ -1,37 +1,53 @@
-"""When orders go live and end: targets are managed before, and take effect from the day of porting or new provision."""
+"""What dates alone change: when orders go live and end, when an operator's wish is over.
+
+Targets are managed before their order is live, and take effect from the day of porting or new provision.
+"""
 
 from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from routing.model import Order
+from routing.model import Line, Order
+
+Span = tuple[datetime | None, datetime | None]
+"""From the first on, until before the second; None: always, for ever."""
+
+
+def order_span(order: Order | None) -> Span:
+    """Return when calls to an order are routed."""
+    return (None, None) if order is None else (order.active_from, order.active_until)
+
+
+def wish_span(line: Line | None) -> Span:
+    """Return when a line's wish holds."""
+    return (None, None) if line is None else (None, line.wish_until)
 
 
 class Calendar:
-    """Which orders are live at the last ``now``, and when that changes. From the start on, until before the end."""
+    """Which keys are live at the last ``now``, and when that changes."""
 
-    def __init__(self, orders: Iterable[Order] = (), now: datetime | None = None) -> None:
-        self._span: dict[str, tuple[datetime | None, datetime | None]] = {}
+    def __init__(self, spans: Iterable[tuple[str, Span]] = (), now: datetime | None = None) -> None:
+        self._span: dict[str, Span] = {}
         self._at: defaultdict[datetime, set[str]] = defaultdict(set)
         self._times: list[datetime] = []
         self._dead: set[str] = set()
         self._now = now
         if now is not None:
-            for order in orders:
-                self.put(order.id, order, now)
+            for key, span in spans:
+                self.put(key, span, now)
 
-    def put(self, key: str, order: Order | None, now: datetime) -> None:
-        """Take the dates of a new or changed order; None when it is gone."""
+    def put(self, key: str, span: Span, now: datetime) -> None:
+        """Take the dates of what is new, changed or gone."""
         for time in _times(self._span.pop(key, (None, None))):
             self._at[time].discard(key)
             if not self._at[time]:
                 del self._at[time]
                 self._times.remove(time)
         self._dead.discard(key)
-        if order is None or (order.active_from is None and order.active_until is None):
+        if span == (None, None):
             return
-        self._span[key] = (order.active_from, order.active_until)
+        self._span[key] = span
         for time in _times(self._span[key]):
             if time not in self._at:
                 insort(self._times, time)
@@ -39,11 +55,11 @@ class Calendar:
         self._judge(key, now)
 
     def live(self, key: str) -> bool:
-        """Return whether an order is live."""
+        """Return whether it is live; what has no dates is."""
         return key not in self._dead
 
     def advance(self, now: datetime) -> set[str]:
-        """Move to ``now``, also backwards when a clock was put right; return the orders for which this changes something."""
+        """Move to ``now``, also backwards when a clock was put right; return the keys for which this changes something."""
         before = self._now
         self._now = now
         if before is None or before == now:
@@ -54,7 +70,7 @@ class Calendar:
         return {key for key in changed if self._judge(key, now)}
 
     def next_after(self, now: datetime) -> datetime | None:
-        """Return the next time after ``now`` at which an order goes live or ends."""
+        """Return the next time after ``now`` at which something goes live or ends."""
         index = bisect_right(self._times, now)
         return self._times[index] if index < len(self._times) else None
 
@@ -69,5 +85,5 @@ class Calendar:
         return changed
 
 
-def _times(span: tuple[datetime | None, datetime | None]) -> set[datetime]:
+def _times(span: Span) -> set[datetime]:
     return {time for time in span if time is not None}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from routing.calendar import Calendar
+from routing.calendar import Calendar, order_span, wish_span
 from routing.directory import Directory, Place, Problem
 from routing.marks import Marks, mark
 from routing.model import Diversion, Entity
@@ -50,6 +50,7 @@ class Compiler:
         self._line_slots = Slots()
         self._rule_slots = Slots()
         self._calendar = Calendar()
+        self._wishes = Calendar()
         self._lines: dict[str, LineSpec] = {}
         self._rules: dict[str, RuleSpec] = {}
         self._exact: dict[str, Route] = {}
@@ -77,7 +78,8 @@ class Compiler:
         registry = self.directory.registry
         registry.load(entities)
         self.directory.settle()
-        self._calendar = Calendar(registry.orders.values(), now)
+        self._calendar = Calendar(((key, order_span(order)) for key, order in registry.orders.items()), now)
+        self._wishes = Calendar(((key, wish_span(line)) for key, line in registry.lines.items()), now)
         prefixes = self.directory.prefixes
         marks = Marks(
             lines=self._lines.keys() | registry.lines.keys(),
@@ -101,10 +103,13 @@ class Compiler:
                 registry.put(entity)
             mark(marks, self.directory, entity, old)
             if kind == "order":
-                self._calendar.put(key, registry.orders.get(key), now)
+                self._calendar.put(key, order_span(registry.orders.get(key)), now)
+            elif kind == "line":
+                self._wishes.put(key, wish_span(registry.lines.get(key)), now)
         self._reclaim(marks)
         for order in self._calendar.advance(now):
             mark(marks, self.directory, registry.orders.get(order), None, dates_only=True)
+        marks.lines |= self._wishes.advance(now)
         return list(_pages(self._work_out(marks)))
 
     def advance(self, now: datetime) -> list["Delta"]:
@@ -115,7 +120,8 @@ class Compiler:
 
     def next_change_at(self, now: datetime) -> datetime | None:
         """Return when dates alone change the result next, None when they never do."""
-        return self._calendar.next_after(now)
+        times = (self._calendar.next_after(now), self._wishes.next_after(now))
+        return min((time for time in times if time is not None), default=None)
 
     def snapshot(self) -> Iterator["Delta"]:
         """Yield the whole table again, in pages, for a new engine table."""
@@ -196,7 +202,7 @@ class Compiler:
         return delta
 
     def _line(self, key: str, delta: "Delta") -> None:
-        spec, what = line_spec(self.directory.registry, key, self._line_slots, self._profiles)
+        spec, what = line_spec(self.directory.registry, key, self._line_slots, self._profiles, wished=self._wishes.live(key))
         self.directory.note("line", key, what)
         if spec is None:
             if self._lines.pop(key, None) is not None:

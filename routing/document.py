@@ -169,7 +169,8 @@ class _Reading:
     def inside(self, group: Group, order: str, held: Product | None, policy: TargetPolicy) -> None:
         lines: list[str] = []
         for place, item in group.items("lines"):
-            line = read_line(Group(item, place, self.faults, LINE_FIELDS), order, held, self.realm)
+            inner = Group(item, place, self.faults, LINE_FIELDS)
+            line = read_line(inner, order, held, self.realm, self.date(inner, "wish_until"))
             # One that cannot be read still is the line of the numbers that name none.
             lines.append(line.id if line is not None else "unread")
             if line is not None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+from datetime import datetime
 from typing import Literal
 
 from routing.model import Credential, Line, Peer
@@ -20,6 +21,8 @@ LINE_FIELDS = (
     "request_uri",
     "profile",
     "wish",
+    "wish_until",
+    "wish_note",
 )
 _CREDENTIAL = ("username", "algorithm", "ha1")
 _PEER = ("address", "priority")
@@ -38,8 +41,11 @@ def ha1(username: str, realm: str, password: str) -> tuple[Credential, Credentia
     )
 
 
-def read_line(group: Group, order: str, held: Product | None, realm: str) -> Line | None:
-    """Read one line of an order; None if it cannot be read, with the faults in ``group``."""
+def read_line(group: Group, order: str, held: Product | None, realm: str, wish_until: datetime | None = None) -> Line | None:
+    """Read one line of an order; None if it cannot be read, with the faults in ``group``.
+
+    A wish that the document does not name is not set (``model_fields_set``): a line that is stored keeps what it has.
+    """
     before = len(group.faults)
     kind = _kind(group, held)
     users = _texts(group, "user") + _texts(group, "users")
@@ -67,7 +73,7 @@ def read_line(group: Group, order: str, held: Product | None, realm: str) -> Lin
         peers=peers,
         request_uri=group.value("request_uri", str) or (held.request_uri if held is not None else "number"),
         profile=group.value("profile", str),
-        wish=group.value("wish", str) or "enabled",
+        **_wish(group, wish_until),
     )
     return line if len(group.faults) == before else None
 
@@ -90,6 +96,18 @@ def _kind(group: Group, held: Product | None) -> Literal["registered", "static"]
         group.say("line_kind", "kind", problem=f"A line of {held.name} cannot be {found}", remedy=remedy)
         return held.line_kind
     return found
+
+
+def _wish(group: Group, until: datetime | None) -> dict[str, object]:
+    if not group.has("wish"):
+        if group.has("wish_until") or group.has("wish_note"):
+            group.say("field_missing", "wish", field="wish")
+        return {}
+    return {
+        "wish": group.value("wish", str) or "enabled",
+        "wish_until": until,
+        "wish_note": group.value("wish_note", str) or "",
+    }
 
 
 def _texts(group: Group, field: str) -> list[str]:

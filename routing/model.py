@@ -71,6 +71,10 @@ class Peer(BaseModel):
     priority: int = Field(default=1, ge=1, le=100)
 
 
+Wish = Literal["enabled", "drained", "forced_down", "forced_up", "drill"]
+"""What the operator wants of a line, beside what is observed of it."""
+
+
 class Line(Entity):
     """Where calls are delivered: a registered address-of-record or static peers."""
 
@@ -81,7 +85,12 @@ class Line(Entity):
     peers: tuple[Peer, ...] = ()
     request_uri: Literal["contact", "number"] = "number"
     profile: str | None = None
-    wish: Literal["enabled", "drained", "forced_down", "drill"] = "enabled"
+    wish: Wish = "enabled"
+    wish_until: AwareDatetime | None = None
+    """From here on the wish is over and the line is enabled (`routing.wishes.effective_wish`); None: it stands."""
+    wish_by: str = Field(default="", max_length=64)
+    """Who wished it, as the admin socket knows him."""
+    wish_note: str = Field(default="", max_length=500)
 
 
 class ExtensionRange(BaseModel):

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from sipproxy._engine import LineSpec, RuleSpec
 
 
-def line_spec(registry: Registry, key: str, slots: Slots, profiles: Collection[str]) -> tuple["LineSpec | None", Fault | None]:
-    """Return what the engine is told of a line (None: nothing), and what is wrong with it."""
+def line_spec(
+    registry: Registry, key: str, slots: Slots, profiles: Collection[str], *, wished: bool = True
+) -> tuple["LineSpec | None", Fault | None]:
+    """Return what the engine is told of a line (None: nothing), and what is wrong with it.
+
+    ``wished``: whether the operator's wish still holds.
+    """
     line = registry.lines.get(key)
     if line is None:
         return None, None
@@ -35,7 +40,7 @@ def line_spec(registry: Registry, key: str, slots: Slots, profiles: Collection[s
         "credentials": [(item.username, item.algorithm, item.ha1) for item in line.credentials],
         "peers": sorted(((peer.address, peer.priority) for peer in line.peers), key=lambda peer: peer[1]),
         "request_uri": line.request_uri,
-        "wish": line.wish,
+        "wish": line.wish if wished else "enabled",
     }, what
 
 

@@ -37,7 +37,7 @@ class DeltaError(EngineError):
     """A delta names a slot, number or profile that cannot be right: ``args == (where, what)``. Nothing was applied."""
 
 Health = Literal["up", "suspect", "down", "unknown"]
-Wish = Literal["enabled", "drained", "forced_down", "drill"]
+Wish = Literal["enabled", "drained", "forced_down", "forced_up", "drill"]
 
 class ProfileSettings(TypedDict):
     """How the lines of a product are judged. All times in seconds."""

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from routing.document import parse_document
-from routing.model import KINDS, Entity
+from routing.model import KINDS, Entity, Line
 from routing.rejection import RuleRejected
+from routing.wishes import ENDED, effective_wish
 from rules_store import ABSENT, ConflictError, NumberTakenError, Put, Stored, StoreError
 from sipproxy.admin.protocol import Json
 from sipproxy.document import lines_of, read_document
@@ -31,7 +33,7 @@ async def load(service: "Service", args: dict[str, Json]) -> Json:
     document = await asyncio.to_thread(read_document, name, text)
     try:
         known = await _known(service)
-        entities = await _parsed(service, name, text, document, known)
+        entities = [_wished(entity, known) for entity in await _parsed(service, name, text, document, known)]
         puts, summary = _difference(entities, known)
         if puts and not dry_run:
             await _write(service, puts)
@@ -57,6 +59,18 @@ async def _parsed(service: "Service", name: str, text: str, document: Any, known
         return await asyncio.to_thread(parse_document, document, realm, existing)
     except RuleRejected as error:
         raise rejected(error, name, await asyncio.to_thread(lines_of, text)) from None
+
+
+def _wished(entity: Entity, known: Known) -> Entity:
+    """Leave an operator's wish alone that the document does not name; one whose end is past is over."""
+    if not isinstance(entity, Line):
+        return entity
+    stored = known.get(("line", entity.id))
+    if "wish" not in entity.model_fields_set and stored is not None:
+        return entity.model_copy(update={name: getattr(stored.entity, name) for name in ENDED})
+    if effective_wish(entity, datetime.now(UTC)) != entity.wish:
+        return entity.model_copy(update=ENDED)
+    return entity
 
 
 def _difference(entities: Iterable[Entity], known: Known) -> tuple[list[Put], Mapping[str, dict[str, int]]]:

@@ -68,6 +68,7 @@ def lines() -> st.SearchStrategy[Line]:
         kind=st.just("registered"),
         users=st.just(()),
         wish=st.sampled_from(["enabled", "drill"]),
+        wish_until=st.none() | NOWS,
     )
 
 

@@ -170,6 +170,25 @@ def test_an_order_goes_live_at_local_midnight_also_on_the_days_when_the_clocks_c
     assert table.exact["496990009000"][2] == NOT_LIVE
 
 
+def test_a_wish_ends_by_itself_at_its_instant_and_not_before() -> None:
+    end = NOW + timedelta(minutes=5)
+    drill = Line(id="l", order="o", kind="registered", users=("u",), wish="drill", wish_until=end)
+    compiler, table = loaded(drill)
+    assert compiler.next_change_at(NOW) == end
+    assert [spec["wish"] for spec in table.lines.values()] == ["drill"]
+    fill(table, compiler.advance(end - timedelta(milliseconds=1)))
+    assert [spec["wish"] for spec in table.lines.values()] == ["drill"]
+    fill(table, compiler.advance(end))
+    assert [spec["wish"] for spec in table.lines.values()] == ["enabled"]
+    assert compiler.next_change_at(end) is None
+
+    longer = drill.model_copy(update={"wish_until": end + timedelta(minutes=5)})
+    fill(table, compiler.change([("line", "l", longer)], end))
+    assert [spec["wish"] for spec in table.lines.values()] == ["drill"], "a new end counts from now on"
+    _, table = loaded(drill, now=end)
+    assert [spec["wish"] for spec in table.lines.values()] == ["enabled"], "it ended while nobody looked"
+
+
 def test_an_order_without_duration_is_never_live() -> None:
     _, table = loaded(order(active_from=NOW, active_until=NOW))
     assert table.exact["496990009000"][2] == NOT_LIVE
