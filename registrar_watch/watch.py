@@ -43,7 +43,7 @@ class RegistrarWatch:
                 self._binding(event)
             elif event["kind"] == "verdict":
                 self._verdict(event)
-            else:
+            elif event["kind"] == "lost":
                 self.lost += event["count"]
                 _log.warning("events lost, reading everything again", count=event["count"])
                 self._on_lost()

@@ -199,13 +199,47 @@ class VerdictEvent(TypedDict):
     previous: Health
     verdict: VerdictRow
 
+class DivertedEvent(TypedDict):
+    """One diverted call. At most 100 a second and worker are told one by one; ``CallsEvent`` counts all."""
+
+    kind: Literal["diverted"]
+    seq: int
+    at_unix_ms: int
+    line: int
+    rule: int
+    number: str  # the called one, masked: last three digits are dots
+    target: str  # first target the caller was given, E.164 digits
+    how: Literal["redirect", "rescue"]  # at once, or after the line had its chance with this very call
+    cause: str  # slug, as in VerdictRow
+    drill: bool  # diverted on purpose, to prove the rule
+
+class CallsEvent(TypedDict):
+    """What became of a line's calls at one worker since it last told: at most every 5 s, for lines that had calls.
+
+    A call counts once in ``offered``, by its first INVITE, and once in one of the others when its caller has his final answer.
+    Several workers tell of one line; the counts are to be added up.
+    """
+
+    kind: Literal["calls"]
+    seq: int
+    at_unix_ms: int
+    line: int
+    interval_ms: int  # over how long they were counted
+    offered: int
+    completed: int  # answered with a 2xx (or 302 to the line itself where the interconnect wants that)
+    declined: int  # a living phone said no
+    cancelled: int  # the caller hung up first
+    diverted: int  # 302 to the rule's targets at once
+    rescued: int  # 302 to the rule's targets after the line had its chance
+    failed: int  # neither line nor target: 480, 408, 500
+
 class LostEvent(TypedDict):
     kind: Literal["lost"]
     seq: int
     at_unix_ms: int
     count: int  # events dropped since the last batch: read `bindings` and `verdicts` again
 
-Event = BindingEvent | VerdictEvent | LostEvent
+Event = BindingEvent | VerdictEvent | DivertedEvent | CallsEvent | LostEvent
 
 class TargetState(TypedDict):
     address: str

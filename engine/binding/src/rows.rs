@@ -139,7 +139,7 @@ pub(crate) fn call_record<'py>(
     Ok(dict)
 }
 
-fn masked(number: &str) -> String {
+pub(crate) fn masked(number: &str) -> String {
     let shown = number.len().saturating_sub(3);
     format!("+{}{}", &number[..shown], ".".repeat(number.len() - shown))
 }

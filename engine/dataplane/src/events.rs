@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::net::Waker;
-use crate::rows::{BindingRow, VerdictRow};
+use crate::rows::{BindingRow, CallsRow, DivertedRow, VerdictRow};
 use route_core::Health;
 
 /// What happened to a binding.
@@ -38,6 +38,9 @@ impl BindingChange {
     }
 }
 
+/// [`EventBody::Diverted`] of one worker: a mass fault must not fill the queue that brings verdicts.
+pub const DIVERTED_PER_SECOND: u32 = 100;
+
 /// What an event tells.
 #[derive(Clone, Debug)]
 pub enum EventBody {
@@ -55,6 +58,10 @@ pub enum EventBody {
         /// The verdict now.
         row: Box<VerdictRow>,
     },
+    /// A call was diverted. At most [`DIVERTED_PER_SECOND`] a second and worker are told one by one, all are counted in `Calls`.
+    Diverted(Box<DivertedRow>),
+    /// What became of a line's calls at one worker since it last told.
+    Calls(CallsRow),
     /// Events were dropped.
     Lost {
         /// How many.

@@ -24,6 +24,7 @@ mod settings;
 mod shared;
 mod slab;
 mod slots;
+mod tally;
 mod token;
 mod transactions;
 mod virtual_engine;
@@ -31,9 +32,12 @@ mod wheel;
 mod worker;
 
 pub use engine::{Engine, Named, simulate};
-pub use events::{BindingChange, Event, EventBody};
+pub use events::{BindingChange, DIVERTED_PER_SECOND, Event, EventBody};
 pub use explain::Explanation;
-pub use rows::{BindingRow, CallRow, LineState, TargetState, VerdictRow};
+pub use rows::{
+    BindingRow, CallCounts, CallRow, CallsRow, DivertedHow, DivertedRow, LineState, TargetState,
+    VerdictRow,
+};
 pub use secret::random_u64;
 pub use settings::{
     CallTimers, CorePeer, FaultCodes, HistoryInfo, Interconnect, LineProfile, NumberFormat,

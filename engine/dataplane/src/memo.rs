@@ -3,7 +3,8 @@
 //! A stateless answer (RFC 3261 §8.2.7) is computed anew for each retransmission of the INVITE. If the line came back in
 //! between, the retransmission would be proxied: one transaction, two finals, and a phone that rings for nobody. So the
 //! first answer is remembered here, with 48 bits of the transaction's key, for as long as the caller may retransmit
-//! (64·T1). A write for each answer, a look-up only for an INVITE that would be sent on now.
+//! (64·T1). A write for each answer; a look-up for an INVITE that would be sent on now, and so that a repeated one is not
+//! counted as another call.
 
 use route_core::Cause;
 use sip_core::time::Timestamp;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use route_core::{Health, LineSlot};
+use route_core::{Cause, Digits, Health, LineSlot, RuleSlot};
 
 /// A binding as it is stored and restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,9 +78,78 @@ pub struct CallRow {
     /// Line that owns it.
     pub line: Option<LineSlot>,
     /// Rule that diverted it, or would.
-    pub rule: Option<route_core::RuleSlot>,
+    pub rule: Option<RuleSlot>,
     /// "redirect", "proxy", …
     pub decision: &'static str,
     /// Milliseconds since `at` and what happened.
     pub steps: Vec<(u32, String)>,
+}
+
+/// How a call came to be diverted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DivertedHow {
+    /// At once: the line was down, or taken out by the operator.
+    Redirect,
+    /// After the line had its chance with this very call.
+    Rescue,
+}
+
+impl DivertedHow {
+    /// The name in the Python API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Redirect => "redirect",
+            Self::Rescue => "rescue",
+        }
+    }
+}
+
+/// One diverted call.
+#[derive(Clone, Debug)]
+pub struct DivertedRow {
+    /// The line that did not take it.
+    pub line: LineSlot,
+    /// The rule that did.
+    pub rule: RuleSlot,
+    /// Called number, unmasked; the binding masks it.
+    pub number: Digits,
+    /// The first target the caller was given.
+    pub target: Digits,
+    /// At once or rescued.
+    pub how: DivertedHow,
+    /// Why.
+    pub cause: Cause,
+    /// Diverted on purpose, to prove the rule.
+    pub drill: bool,
+}
+
+/// What became of a line's calls. A call counts once in `offered`, by its first INVITE, and once in one of the others, when its
+/// caller has his final answer; so an interval's sums differ by the calls under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallsRow {
+    /// The line.
+    pub line: LineSlot,
+    /// Over how long they were counted.
+    pub interval_ms: u32,
+    /// The counts.
+    pub counts: CallCounts,
+}
+
+/// See [`CallsRow`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallCounts {
+    /// INVITEs for numbers of the line; repetitions do not count.
+    pub offered: u32,
+    /// Answered with a 2xx, or 302 to the line itself where the interconnect wants that.
+    pub completed: u32,
+    /// A living phone said no.
+    pub declined: u32,
+    /// The caller hung up first.
+    pub cancelled: u32,
+    /// 302 to the rule's targets at once.
+    pub diverted: u32,
+    /// 302 to the rule's targets after the line had its chance.
+    pub rescued: u32,
+    /// Neither the line nor a target: 480, 408, 500.
+    pub failed: u32,
 }

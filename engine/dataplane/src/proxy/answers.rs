@@ -3,11 +3,12 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use route_core::{Cause, Digits, LineSlot, NumberFault, RuleSlot, reason_for};
+use route_core::{Cause, Digits, LineSlot, NumberFault, RuleSlot, Wish, reason_for};
 
 use crate::calls::{Opening, Verb, call_hash};
 use crate::memo::Answer;
 use crate::redirect::{Diversion, write_q850};
+use crate::rows::{DivertedHow, DivertedRow};
 use crate::settings::Interconnect;
 use crate::worker::{Core, Incoming, View};
 
@@ -52,9 +53,25 @@ impl Core {
             // The last usable target went down since the decision, or since the first answer to this INVITE.
             return self.answer_unavailable(request, called, line_slot, cause, view);
         }
+        let repeated = self.memo.recall(request.key.0, self.now).is_some();
         self.memo
             .remember(request.key.0, Answer::Redirect(cause), self.now);
         self.counters.calls_redirected.increment();
+        if !repeated {
+            self.tally.count(line_slot, |counts| {
+                counts.offered += 1;
+                counts.diverted += 1;
+            });
+            self.tell_diverted(|| DivertedRow {
+                line: line_slot,
+                rule: rule_slot,
+                number: called,
+                target: targets[0],
+                how: DivertedHow::Redirect,
+                cause,
+                drill: line.wish == Wish::Drill,
+            });
+        }
         let opening = self.opening(
             request,
             Some(called),
@@ -77,6 +94,12 @@ impl Core {
         cause: Cause,
         view: &View,
     ) {
+        if self.memo.recall(request.key.0, self.now).is_none() {
+            self.tally.count(line, |counts| {
+                counts.offered += 1;
+                counts.failed += 1;
+            });
+        }
         self.memo
             .remember(request.key.0, Answer::Unavailable(cause), self.now);
         self.counters.calls_unavailable.increment();
@@ -117,6 +140,10 @@ impl Core {
             );
         }
         self.counters.calls_redirected.increment();
+        self.tally.count(line, |counts| {
+            counts.offered += 1;
+            counts.completed += 1;
+        });
         self.answer_stateless(request, view, 302, "Moved Temporarily", |response| {
             response.header_with("Contact", |out| {
                 for (position, target) in targets.iter().enumerate() {

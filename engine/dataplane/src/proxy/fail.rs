@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use route_core::{CallOutcome, Cause};
+use route_core::{CallOutcome, Cause, Wish};
 use sip_core::build::ResponseWriter;
 use sip_core::message::Message;
 use sip_core::time::Timestamp;
@@ -12,6 +12,7 @@ use super::forward::TIMER_C;
 use super::{ContextId, Fate, Heard};
 use crate::calls::Step;
 use crate::redirect::Diversion;
+use crate::rows::{DivertedHow, DivertedRow};
 use crate::worker::{Core, View};
 
 impl Core {
@@ -88,11 +89,10 @@ impl Core {
         let Some(call) = context.call else {
             return false;
         };
-        let Some(rule) = call
-            .rescue
-            .and_then(|rule| view.table.rule(rule))
-            .filter(|rule| rule.armed)
-        else {
+        let Some(call_rule) = call.rescue else {
+            return false;
+        };
+        let Some(rule) = view.table.rule(call_rule).filter(|rule| rule.armed) else {
             return false;
         };
         let (Some(line), Some(interconnect)) = (
@@ -114,6 +114,16 @@ impl Core {
         if count == 0 {
             return false;
         }
+        let row = DivertedRow {
+            line: call.line,
+            rule: call_rule,
+            number: call.called,
+            target: targets[0],
+            how: DivertedHow::Rescue,
+            cause,
+            drill: line.wish == Wish::Drill,
+        };
+        self.tell_diverted(|| row);
         self.counters.calls_rescued.increment();
         self.calls.step(call.record, self.now, Step::Diverted);
         self.answer_context(id, 302, "Moved Temporarily", |request, response| {
@@ -156,9 +166,24 @@ impl Core {
         let Some(context) = self.contexts.get_mut(id) else {
             return;
         };
+        let first = context.answered == 0;
         context.answered = status;
         context.patience = Timestamp::MAX;
         context.queue.clear();
+        if let Some(call) = context.call.filter(|_| first) {
+            let rang = context
+                .branches
+                .iter()
+                .any(|branch| branch.fate == Fate::Running && branch.heard == Heard::Ringing);
+            let cancelled = context.cancelled;
+            self.tally.count(call.line, |counts| match status {
+                302 => counts.rescued += 1,
+                _ if cancelled => counts.cancelled += 1,
+                // Nobody picked up: that is no failure of the line.
+                408 if rang => counts.declined += 1,
+                _ => counts.failed += 1,
+            });
+        }
         if let (Some(call), true) = (context.call, status != 302) {
             self.calls.step(call.record, self.now, Step::Answer(status));
         }

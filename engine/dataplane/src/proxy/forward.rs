@@ -44,6 +44,7 @@ impl Core {
     pub(super) fn proxy_call(&mut self, request: &Incoming<'_>, call: Call, view: &View) {
         let queue = VecDeque::from(self.call_targets(call.line));
         self.counters.calls_proxied.increment();
+        self.tally.count(call.line, |counts| counts.offered += 1);
         let id = self.open_context(request, Some(call), queue);
         if !self.try_next_target(id, view) {
             self.fail_call(id, 480, None, view);

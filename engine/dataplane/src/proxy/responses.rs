@@ -187,6 +187,7 @@ impl Core {
         if first {
             if let Some(call) = context.call {
                 self.counters.calls_answered.increment();
+                self.tally.count(call.line, |counts| counts.completed += 1);
                 self.calls.step(call.record, self.now, Step::Answer(status));
             }
             // §16.7 item 10: the other branches are cancelled.
@@ -214,6 +215,16 @@ impl Core {
             return self.answer_context(id, 500, "Server Internal Error", |_, response| response);
         }
         context.answered = status;
+        if let Some(call) = context.call {
+            let cancelled = context.cancelled;
+            self.tally.count(call.line, |counts| {
+                if cancelled {
+                    counts.cancelled += 1;
+                } else {
+                    counts.declined += 1;
+                }
+            });
+        }
         self.forward_response(id, response);
     }
 

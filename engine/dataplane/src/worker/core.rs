@@ -23,6 +23,7 @@ use crate::secret::random_u64;
 use crate::settings::Policy;
 use crate::shared::Shared;
 use crate::slab::Slab;
+use crate::tally::Tally;
 use crate::transactions::{Io, Transactions};
 use crate::wheel::TimerWheel;
 
@@ -45,6 +46,7 @@ pub(crate) struct Core {
     pub(crate) wheel: TimerWheel<Token>,
     pub(crate) memo: AnswerMemo,
     pub(crate) calls: CallLog,
+    pub(crate) tally: Tally,
     pub(crate) transactions: Transactions,
     pub(crate) contexts: Slab<Context>,
     pub(crate) branches: Branches,
@@ -76,6 +78,7 @@ impl Core {
             wheel: TimerWheel::new(now),
             memo: AnswerMemo::new(ANSWERS_REMEMBERED),
             calls: CallLog::new(call_records),
+            tally: Tally::new(now),
             transactions: Transactions::new(TimerValues::RFC3261),
             contexts: Slab::new(),
             branches,

@@ -267,6 +267,7 @@ impl Stage {
         }
         for core in &mut self.cores {
             core.publish_gauges();
+            core.tell_calls();
         }
     }
 

@@ -115,6 +115,7 @@ impl Worker {
         self.fire_timers(&view);
         self.flush();
         self.core.publish_gauges();
+        self.core.tell_calls();
         ControlFlow::Continue(())
     }
 

@@ -11,5 +11,6 @@ mod net;
 mod other;
 mod redirect;
 mod rescue;
+mod told;
 mod variants;
 mod workers;
