@@ -9,7 +9,7 @@ from registrar_watch.keep import Keeper
 from registrar_watch.names import BindingKey, LineNames, binding_key
 
 if TYPE_CHECKING:
-    from sipproxy._engine import BindingEvent, BindingRow, Event, VerdictEvent, VerdictRow
+    from sipproxy._engine import BindingEvent, BindingRow, Event, GuardEvent, VerdictEvent, VerdictRow
 
 _log = structlog.get_logger(__name__)
 _LEVELS = {"up": "info", "unknown": "info", "suspect": "info", "down": "warning"}
@@ -43,10 +43,21 @@ class RegistrarWatch:
                 self._binding(event)
             elif event["kind"] == "verdict":
                 self._verdict(event)
+            elif event["kind"] == "guard":
+                self._guard(event)
             elif event["kind"] == "lost":
                 self.lost += event["count"]
                 _log.warning("events lost, reading everything again", count=event["count"])
                 self._on_lost()
+
+    def _guard(self, event: "GuardEvent") -> None:
+        row = event["guard"]
+        groups = [f"{group['group']} {group['troubled']}/{group['lines']}" for group in row["groups"]]
+        facts = {"why": row["why"], "by": row["by"], "held": row["held"], "troubled": row["troubled"], "lines": row["lines"]}
+        if row["change"] == "frozen":
+            _log.error("falls are held back: many lines at once, so the fault may be ours", **facts, groups=groups)
+        else:
+            _log.warning("falls are no longer held back", **facts, groups=groups)
 
     def _binding(self, event: "BindingEvent") -> None:
         row = event["binding"]

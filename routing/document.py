@@ -143,9 +143,13 @@ class _Reading:
         held = product(text) if text is not None else None
         if text is not None and held is None:
             group.say("product_unknown", "product", product=text[:40], known=", ".join(PRODUCTS))
-        site_group = Group(group.raw("site") or {}, group.at("site"), self.faults, ("id", "address"))
+        site_group = Group(group.raw("site") or {}, group.at("site"), self.faults, ("id", "address", "region"))
         site = build(
-            Site, site_group, id=site_group.value("id", str, needed=True), address=site_group.value("address", str) or ""
+            Site,
+            site_group,
+            id=site_group.value("id", str, needed=True),
+            address=site_group.value("address", str) or "",
+            region=site_group.value("region", str),
         )
         start, end = self.date(group, "active_from"), self.date(group, "active_until")
         if start is not None and end is not None and end <= start:

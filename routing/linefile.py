@@ -20,6 +20,7 @@ LINE_FIELDS = (
     "peers",
     "request_uri",
     "profile",
+    "access",
     "wish",
     "wish_until",
     "wish_note",
@@ -73,6 +74,7 @@ def read_line(group: Group, order: str, held: Product | None, realm: str, wish_u
         peers=peers,
         request_uri=group.value("request_uri", str) or (held.request_uri if held is not None else "number"),
         profile=group.value("profile", str),
+        access=group.value("access", str),
         **_wish(group, wish_until),
     )
     return line if len(group.faults) == before else None

@@ -11,7 +11,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 EntityId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 E164 = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{2,14}$")]
+GroupName = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f]([^\x00-\x1f]{0,62}[^\s\x00-\x1f])?$")]
 Extension = Annotated[str, Field(pattern=r"^[0-9]{0,8}$")]
+ProfileValue = bool | int | float | str | tuple[int, ...]
 
 
 class Entity(BaseModel):
@@ -36,6 +38,8 @@ class Site(BaseModel):
 
     id: EntityId
     address: str = Field(max_length=300)
+    region: GroupName | None = None
+    """What fails together beyond the site: an exchange area, a town, a ring of the access network."""
 
 
 class Order(Entity):
@@ -85,6 +89,10 @@ class Line(Entity):
     peers: tuple[Peer, ...] = ()
     request_uri: Literal["contact", "number"] = "number"
     profile: str | None = None
+    profile_changes: dict[str, ProfileValue] = Field(default_factory=dict)
+    """What this line has other than its profile; the profile's field names (`routing.overrides`)."""
+    access: GroupName | None = None
+    """Node of the access network (DSLAM, OLT, edge router) that it hangs on."""
     wish: Wish = "enabled"
     wish_until: AwareDatetime | None = None
     """From here on the wish is over and the line is enabled (`routing.wishes.effective_wish`); None: it stands."""

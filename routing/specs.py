@@ -33,6 +33,7 @@ def line_spec(
         "line_id": key,
         "order_id": order.id,
         "site_id": order.site.id,
+        "groups": _groups(line, order),
         "product": order.product,
         "profile": profile,
         "kind": line.kind,
@@ -42,6 +43,12 @@ def line_spec(
         "request_uri": line.request_uri,
         "wish": line.wish if wished else "enabled",
     }, what
+
+
+def _groups(line: Line, order: Order) -> list[str]:
+    """Return what the line shares with others; the engine knows site and network by itself."""
+    named = (("access", line.access), ("region", order.site.region))
+    return [f"{kind}:{name}" for kind, name in named if name is not None]
 
 
 def _profile(line: Line, order: Order, profiles: Collection[str]) -> tuple[str, Fault | None]:

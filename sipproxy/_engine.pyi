@@ -95,6 +95,15 @@ class RegistrarSettings(TypedDict):
     store_wait_s: float  # how long a 200 waits for `stored`; then it is sent all the same, and counted
     restart_grace_s: float  # bindings that ran out while we were down live this long after `restore_bindings`
 
+class GuardSettings(TypedDict):
+    """When many lines fall together: are they out, or are we? (docs/verdicts.md)"""
+
+    enabled: bool
+    window_s: float  # lines count as falling together when they fall within this time (or the profile's interval, if longer)
+    min_lines: int  # fewer never freeze anything
+    share: float  # 0…1 of the lines that answered before
+    freeze_limit_s: float  # a freeze ends by itself after this time; 0: only evidence or the operator ends it
+
 class EngineSettings(TypedDict):
     listen: list[str]
     workers: int
@@ -104,6 +113,7 @@ class EngineSettings(TypedDict):
     interconnects: list[InterconnectSettings]
     profiles: list[ProfileSettings]
     registrar: RegistrarSettings
+    guard: GuardSettings
     event_queue: int  # events kept for Python before the oldest are dropped and counted
     call_records: int  # calls per worker that `calls` can find again
     secret: bytes  # 32 bytes; signs nonces, tags and Record-Route tokens; same on all nodes
@@ -113,6 +123,7 @@ class LineSpec(TypedDict):
     line_id: str  # name in the store, unique
     order_id: str
     site_id: str
+    groups: list[str]  # what it shares with others and may fail with, one of a kind: "access:AN-7", "region:north"
     product: str
     profile: str
     kind: Literal["registered", "static"]
@@ -233,13 +244,63 @@ class CallsEvent(TypedDict):
     rescued: int  # 302 to the rule's targets after the line had its chance
     failed: int  # neither line nor target: 480, 408, 500
 
+GuardReason = Literal["many_lines", "send_refused", "operator"]
+
+class GroupRow(TypedDict):
+    """Lines that share something, at the time of a freeze."""
+
+    group: str  # "site:S-1", "access:AN-7", "region:north", "network:192.0.2.0/24"
+    troubled: int  # fallen or in doubt for want of an answer
+    lines: int  # that answered before
+
+class GuardRow(TypedDict):
+    """A freeze as it began, or as it ended."""
+
+    change: Literal["frozen", "released"]
+    why: str  # frozen: a GuardReason; released: "limit", "operator", "answered", "explained", "disabled"
+    by: str  # the operator's name, "" without one
+    held: int  # lines that would be down
+    troubled: int
+    lines: int  # that answered before
+    groups: list[GroupRow]  # the largest, at most 8
+
+class GuardEvent(TypedDict):
+    kind: Literal["guard"]
+    seq: int
+    at_unix_ms: int
+    guard: GuardRow
+
+class PastFreeze(TypedDict):
+    reason: GuardReason
+    by: str
+    from_unix_ms: int
+    until_unix_ms: int | None  # None: it goes on
+    released: str  # why it ended, "" while it goes on
+    held: int  # at most
+    troubled: int  # at most
+    lines: int
+
+class GuardState(TypedDict):
+    enabled: bool
+    frozen: bool
+    reason: GuardReason | None
+    by: str
+    since_unix_ms: int | None
+    until_unix_ms: int | None  # when the limit ends it; None: no limit, or not frozen
+    held: int
+    troubled: int
+    lines: int
+    groups: list[GroupRow]  # the most troubled, at most 8
+    freezes: int  # since the start
+    last: list[PastFreeze]  # the latest first, at most 16
+
 class LostEvent(TypedDict):
     kind: Literal["lost"]
     seq: int
     at_unix_ms: int
     count: int  # events dropped since the last batch: read `bindings` and `verdicts` again
 
-Event = BindingEvent | VerdictEvent | DivertedEvent | CallsEvent | LostEvent
+Event = BindingEvent | VerdictEvent | DivertedEvent | CallsEvent | GuardEvent | LostEvent
 
 class TargetState(TypedDict):
     address: str
@@ -305,6 +366,14 @@ class Engine:
         """name → (upper bounds in seconds, counts per bucket plus overflow, sum in seconds)."""
     def worker_counters(self) -> list[dict[str, int]]:
         """Per worker: ``received``, ``handed_over``, ``transactions``, …"""
+    def guard(self) -> GuardState:
+        """Whether falls are held back, and what the guard sees."""
+    def guard_freeze(self, by: str, limit_s: float) -> bool:
+        """Hold falls from now on, for ``limit_s`` seconds (0: until released). False if they were held already."""
+    def guard_release(self, by: str) -> bool:
+        """End the freeze: what is held falls within two seconds, unless it answers. False if nothing was frozen."""
+    def doubt(self, lines: Sequence[int]) -> None:
+        """Something else speaks against these lines: ask each within its fast interval, evenly spread. It is no evidence by itself."""
     def drain(self) -> None:
         """Answer OPTIONS and new INVITEs with 503, finish what is running."""
     def drained(self) -> bool: ...

@@ -40,7 +40,7 @@ def engine_settings(
     secret: bytes,
 ) -> "EngineSettings":
     """Return settings for a start or a `reconfigure`; ``profiles`` have the file's changes applied."""
-    registrar = configuration.registrar
+    registrar, guard = configuration.registrar, configuration.guard
     return {
         "listen": list(configuration.sip.listen),
         "workers": configuration.sip.workers or os.cpu_count() or 1,
@@ -61,6 +61,13 @@ def engine_settings(
             "nonce_life_s": registrar.nonce_life_s,
             "store_wait_s": registrar.store_wait_s,
             "restart_grace_s": registrar.restart_grace_s,
+        },
+        "guard": {
+            "enabled": guard.enabled,
+            "window_s": guard.window_s,
+            "min_lines": guard.min_lines,
+            "share": guard.share,
+            "freeze_limit_s": guard.freeze_limit_s,
         },
         "event_queue": configuration.limits.event_queue,
         "call_records": configuration.limits.call_records,

@@ -120,6 +120,20 @@ class Registrar(Section):
         return self
 
 
+class Guard(Section):
+    """When the falls of many lines at once are held back, because the fault may be ours (docs/verdicts.md)."""
+
+    enabled: bool = Field(default=True, description="hold the falls of many lines that share nothing")
+    window_s: float = Field(
+        10.0, ge=1, le=60, description="lines fall together within this time, or their interval if that is longer"
+    )
+    min_lines: int = Field(20, ge=1, le=1_000_000, description="fewer lines never freeze anything")
+    share: float = Field(0.1, gt=0, le=1, description="and at least this share of the lines that answered before")
+    freeze_limit_s: float = Field(
+        60.0, ge=0, le=86_400, description="a freeze ends by itself after this time; 0: only evidence or the operator ends it"
+    )
+
+
 class Store(Section):
     """Where rules, registrations and verdicts are kept."""
 
@@ -186,6 +200,7 @@ class Configuration(Section):
     interconnects: list[Interconnect] = Field(min_length=1, max_length=64)
     profiles: dict[str, Profile] = Field(default_factory=dict)
     registrar: Registrar = Field(default_factory=Registrar)
+    guard: Guard = Field(default_factory=Guard)
     store: Store = Field(default_factory=Store)
     metrics: Metrics = Field(default_factory=Metrics)
     admin: Admin = Field(default_factory=Admin)

@@ -9,9 +9,9 @@ use crate::errors::{delta_error, settings_error};
 use crate::rows::{
     BindingTuple, VerdictItem, binding_row, binding_tuple, call_record, line_state, verdict_dict,
 };
-use crate::settings::SettingsItem;
+use crate::settings::{SettingsItem, seconds};
 use crate::table::{RouteTable, counts};
-use crate::{delta, events, explain};
+use crate::{delta, events, explain, guard};
 
 #[pyclass(frozen, module = "sipproxy._engine")]
 pub(crate) struct Engine {
@@ -169,6 +169,24 @@ impl Engine {
             .into_iter()
             .map(|worker| worker.into_iter().collect())
             .collect()
+    }
+
+    fn guard<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        guard::state_dict(py, &self.engine.guard())
+    }
+
+    fn guard_freeze(&self, by: &str, limit_s: f64) -> PyResult<bool> {
+        let limit = seconds(limit_s, "limit_s")?;
+        Ok(self.engine.guard_freeze(by, limit))
+    }
+
+    fn guard_release(&self, by: &str) -> bool {
+        self.engine.guard_release(by)
+    }
+
+    fn doubt(&self, py: Python<'_>, lines: Vec<u32>) {
+        let lines = lines.into_iter().map(route_core::LineSlot).collect();
+        py.detach(|| self.engine.doubt(lines));
     }
 
     fn drain(&self) {

@@ -4,6 +4,7 @@ use dataplane::{Event, EventBody};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::guard::guard_dict;
 use crate::rows::{binding_tuple, masked, verdict_dict};
 
 pub(crate) fn event(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyDict>> {
@@ -42,6 +43,10 @@ pub(crate) fn event(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyDict>>
             dict.set_item("diverted", row.counts.diverted)?;
             dict.set_item("rescued", row.counts.rescued)?;
             dict.set_item("failed", row.counts.failed)?;
+        }
+        EventBody::Guard(row) => {
+            dict.set_item("kind", "guard")?;
+            dict.set_item("guard", guard_dict(py, &row)?)?;
         }
         EventBody::Lost { count } => {
             dict.set_item("kind", "lost")?;

@@ -7,6 +7,7 @@ mod engine;
 mod errors;
 mod events;
 mod explain;
+mod guard;
 mod rows;
 mod settings;
 mod table;

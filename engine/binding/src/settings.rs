@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use dataplane::{
-    CallTimers, CorePeer, FaultCodes, HistoryInfo, Interconnect, LineProfile, NumberFormat,
-    ProbeSettings, RegistrarSettings, Settings, UriScheme,
+    CallTimers, CorePeer, FaultCodes, GuardSettings, HistoryInfo, Interconnect, LineProfile,
+    NumberFormat, ProbeSettings, RegistrarSettings, Settings, UriScheme,
 };
 use pyo3::prelude::*;
 use route_core::{Digits, NumberPlan, Profile};
@@ -76,6 +76,16 @@ struct RegistrarItem {
 
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
+struct GuardItem {
+    enabled: bool,
+    window_s: f64,
+    min_lines: u32,
+    share: f64,
+    freeze_limit_s: f64,
+}
+
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
 pub(crate) struct SettingsItem {
     listen: Vec<String>,
     workers: usize,
@@ -85,6 +95,7 @@ pub(crate) struct SettingsItem {
     interconnects: Vec<InterconnectItem>,
     profiles: Vec<ProfileItem>,
     registrar: RegistrarItem,
+    guard: GuardItem,
     event_queue: usize,
     call_records: usize,
     secret: Vec<u8>,
@@ -132,9 +143,26 @@ impl SettingsItem {
                 restart_grace_s: seconds(registrar.restart_grace_s, "registrar.restart_grace_s")?
                     .as_secs_f64(),
             },
+            guard: self.guard.read()?,
             event_queue: self.event_queue,
             call_records: self.call_records,
             secret,
+        })
+    }
+}
+
+impl GuardItem {
+    fn read(self) -> PyResult<GuardSettings> {
+        if !(0.0..=1.0).contains(&self.share) {
+            let what = format!("{} is not between 0 and 1", self.share);
+            return Err(bad_setting("guard.share", what, "use e.g. 0.1 for a tenth"));
+        }
+        Ok(GuardSettings {
+            enabled: self.enabled,
+            window: seconds(self.window_s, "guard.window_s")?,
+            min_lines: self.min_lines,
+            share: self.share,
+            freeze_limit: seconds(self.freeze_limit_s, "guard.freeze_limit_s")?,
         })
     }
 }
@@ -285,7 +313,7 @@ fn address(text: &str, place: &str) -> PyResult<SocketAddr> {
     })
 }
 
-fn seconds(value: f64, place: &str) -> PyResult<Duration> {
+pub(crate) fn seconds(value: f64, place: &str) -> PyResult<Duration> {
     Duration::try_from_secs_f64(value).map_err(|_| {
         bad_setting(
             place,

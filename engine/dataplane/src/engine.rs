@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::counters::BOUNDS_US;
 use crate::events::Event;
 use crate::explain::{Explanation, explain};
+use crate::guard::GuardState;
 use crate::net::UdpSocket;
 use crate::rows::{BindingRow, CallRow, LineState, VerdictRow};
 use crate::settings::{Interconnect, Policy, Settings, SettingsError};
@@ -392,6 +393,24 @@ impl Engine {
             seconds(sum_us),
         )
     }
+
+    /// Whether falls are held back, and what the guard sees.
+    pub fn guard(&self) -> GuardState {
+        GuardState::default()
+    }
+
+    /// Hold falls from now on, for `limit` (zero: until released). False if they were held already.
+    pub fn guard_freeze(&self, _by: &str, _limit: Duration) -> bool {
+        false
+    }
+
+    /// End the freeze. False if nothing was frozen.
+    pub fn guard_release(&self, _by: &str) -> bool {
+        false
+    }
+
+    /// Ask these lines within their fast interval, evenly spread.
+    pub fn doubt(&self, _lines: Vec<LineSlot>) {}
 
     /// Refuse what is new with 503, finish what runs.
     pub fn drain(&self) {

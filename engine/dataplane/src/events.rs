@@ -9,6 +9,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::guard::GuardRow;
 use crate::net::Waker;
 use crate::rows::{BindingRow, CallsRow, DivertedRow, VerdictRow};
 use route_core::Health;
@@ -62,6 +63,8 @@ pub enum EventBody {
     Diverted(Box<DivertedRow>),
     /// What became of a line's calls at one worker since it last told.
     Calls(CallsRow),
+    /// Falls are held back, or are no longer.
+    Guard(Box<GuardRow>),
     /// Events were dropped.
     Lost {
         /// How many.

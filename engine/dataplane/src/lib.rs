@@ -11,6 +11,7 @@ mod counters;
 mod engine;
 mod events;
 mod explain;
+mod guard;
 mod lines;
 mod mailbox;
 mod memo;
@@ -34,13 +35,14 @@ mod worker;
 pub use engine::{Engine, Named, simulate};
 pub use events::{BindingChange, DIVERTED_PER_SECOND, Event, EventBody};
 pub use explain::Explanation;
+pub use guard::{GroupRow, GuardRow, GuardState, PastFreeze};
 pub use rows::{
     BindingRow, CallCounts, CallRow, CallsRow, DivertedHow, DivertedRow, LineState, TargetState,
     VerdictRow,
 };
 pub use secret::random_u64;
 pub use settings::{
-    CallTimers, CorePeer, FaultCodes, HistoryInfo, Interconnect, LineProfile, NumberFormat,
-    ProbeSettings, RegistrarSettings, Settings, SettingsError, UriScheme,
+    CallTimers, CorePeer, FaultCodes, GuardSettings, HistoryInfo, Interconnect, LineProfile,
+    NumberFormat, ProbeSettings, RegistrarSettings, Settings, SettingsError, UriScheme,
 };
 pub use virtual_engine::{Datagram, VirtualEngine};

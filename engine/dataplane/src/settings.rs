@@ -163,12 +163,41 @@ pub struct Settings {
     pub profiles: Vec<LineProfile>,
     /// The registrar.
     pub registrar: RegistrarSettings,
+    /// When falls of many lines are held back.
+    pub guard: GuardSettings,
     /// Events kept for Python.
     pub event_queue: usize,
     /// Calls per worker that can be looked up afterwards.
     pub call_records: usize,
     /// Signs nonces, tags, branches and Record-Route tokens.
     pub secret: [u8; 32],
+}
+
+/// When the falls of many lines at once are held back (`docs/verdicts.md`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GuardSettings {
+    /// Whether the guard freezes by itself.
+    pub enabled: bool,
+    /// Lines fall together when they do within this time, or within the interval of their profile if that is longer.
+    pub window: Duration,
+    /// Fewer never freeze anything.
+    pub min_lines: u32,
+    /// Of the lines that answered before, 0…1.
+    pub share: f64,
+    /// A freeze ends by itself after this time; zero: never.
+    pub freeze_limit: Duration,
+}
+
+impl Default for GuardSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            window: Duration::from_secs(10),
+            min_lines: 20,
+            share: 0.1,
+            freeze_limit: Duration::from_mins(1),
+        }
+    }
 }
 
 /// How the lines of a product are judged, called and probed.

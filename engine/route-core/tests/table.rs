@@ -422,6 +422,7 @@ fn lines_of_the_boundary_are_checked_field_by_field() {
         request_uri: "number".into(),
         wish: "enabled".into(),
         peers: vec![("127.0.0.1:5060".into(), 2), ("[::1]:5060".into(), 1)],
+        groups: vec!["access:AN-7".into(), "region:north".into()],
         ..LineSpec::default()
     };
     let mut delta = Delta::default();
@@ -470,6 +471,14 @@ fn lines_of_the_boundary_are_checked_field_by_field() {
         },
         LineSpec {
             credentials: vec![("a".into(), "MD5".into(), "0".repeat(31))],
+            ..good.clone()
+        },
+        LineSpec {
+            groups: vec!["access:AN-7".into(), "north".into()],
+            ..good.clone()
+        },
+        LineSpec {
+            groups: vec!["region:north".into(), "region:south".into()],
             ..good.clone()
         },
         LineSpec {

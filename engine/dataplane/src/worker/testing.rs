@@ -14,7 +14,7 @@ use super::{Core, View};
 use crate::clock::Clock;
 use crate::events::Event;
 use crate::settings::{
-    CallTimers, LineProfile, Policy, ProbeSettings, RegistrarSettings, Settings,
+    CallTimers, GuardSettings, LineProfile, Policy, ProbeSettings, RegistrarSettings, Settings,
 };
 use crate::shared::Shared;
 
@@ -64,6 +64,7 @@ pub(crate) fn settings(workers: usize) -> Settings {
             store_wait_s: 0.1,
             restart_grace_s: 30.0,
         },
+        guard: GuardSettings::default(),
         event_queue: 100_000,
         call_records: 16,
         secret: [7; 32],

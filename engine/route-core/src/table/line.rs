@@ -81,6 +81,9 @@ pub struct Line {
     pub order_id: Box<str>,
     /// Its site; empty when the line stands for itself.
     pub site_id: Box<str>,
+    /// What it shares with others and may fail with, as `kind:name`, e.g. `region:north`; one of a kind. Site and network are not
+    /// listed: they are known anyway.
+    pub groups: Box<[Box<str>]>,
     /// Product name.
     pub product: Box<str>,
     /// Name of the profile that judges it.
@@ -110,6 +113,7 @@ pub struct LineSpec {
     pub line_id: String,
     pub order_id: String,
     pub site_id: String,
+    pub groups: Vec<String>,
     pub product: String,
     pub profile: String,
     pub kind: String,
@@ -184,6 +188,7 @@ impl Line {
         }
         peers.sort_by_key(|peer| peer.priority);
         let credentials = read_credentials(spec.credentials, &fault)?;
+        let groups = read_groups(spec.groups, &fault)?;
         if let Some(at) = spec.users.iter().position(String::is_empty) {
             return Err(fault(&format!("users[{at}]"), "is empty".to_string()));
         }
@@ -192,6 +197,7 @@ impl Line {
             line_id: spec.line_id.into(),
             order_id: spec.order_id.into(),
             site_id: spec.site_id.into(),
+            groups,
             product: spec.product.into(),
             profile: spec.profile.into(),
             kind,
@@ -218,6 +224,11 @@ impl Line {
         size_of::<Self>()
             + names.iter().map(|name| name.len()).sum::<usize>()
             + self
+                .groups
+                .iter()
+                .map(|group| group.len() + size_of::<Box<str>>())
+                .sum::<usize>()
+            + self
                 .users
                 .iter()
                 .map(|user| user.len() + size_of::<Box<[u8]>>())
@@ -229,6 +240,34 @@ impl Line {
                 .sum::<usize>()
             + size_of_val(&*self.peers)
     }
+}
+
+/// A line has few groups; more would be a mistake, and each costs a counter at each change of the line.
+const MAX_GROUPS: usize = 4;
+
+fn read_groups(
+    groups: Vec<String>,
+    fault: &impl Fn(&str, String) -> DeltaError,
+) -> Result<Box<[Box<str>]>, DeltaError> {
+    if groups.len() > MAX_GROUPS {
+        let what = format!("{} groups, at most {MAX_GROUPS} are possible", groups.len());
+        return Err(fault("groups", what));
+    }
+    for (at, group) in groups.iter().enumerate() {
+        let place = || format!("groups[{at}]");
+        let kind = match group.split_once(':') {
+            Some((kind, name)) if !kind.is_empty() && !name.is_empty() => kind,
+            _ => return Err(fault(&place(), format!("{group:?} is no kind:name"))),
+        };
+        let same = |other: &String| other.split(':').next() == Some(kind);
+        if groups.iter().take(at).any(same) {
+            return Err(fault(
+                &place(),
+                format!("a second group of the kind {kind}"),
+            ));
+        }
+    }
+    Ok(groups.into_iter().map(Into::into).collect())
 }
 
 fn read_credentials(
