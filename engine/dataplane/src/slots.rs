@@ -4,12 +4,15 @@
 //! while the process lives, so a reader needs no guard for it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use route_core::{Cause, Health, LineSlot, LineView, Wish};
 use sip_core::time::Timestamp;
+
+/// What is assumed of a target before anything was measured: one round trip in ten is lost.
+pub(crate) const LOSS_UNKNOWN: u16 = 100;
 
 /// A contact of a registered line, or a peer of a static one.
 pub(crate) struct Target {
@@ -25,6 +28,10 @@ pub(crate) struct Target {
     pub(crate) binding: Option<Binding>,
     health: AtomicU8,
     rtt_us: AtomicU32,
+    /// Round trips in a thousand that are lost, as far as is known.
+    loss_permille: AtomicU16,
+    /// Smoothed round trip; 0: none measured.
+    srtt_us: AtomicU32,
     last_seen: AtomicU64,
 }
 
@@ -53,6 +60,8 @@ impl Target {
             binding,
             health: AtomicU8::new(health_code(Health::Unknown)),
             rtt_us: AtomicU32::new(u32::MAX),
+            loss_permille: AtomicU16::new(LOSS_UNKNOWN),
+            srtt_us: AtomicU32::new(0),
             last_seen: AtomicU64::new(0),
         }
     }
@@ -74,6 +83,22 @@ impl Target {
         self.rtt_us.store(rtt, Ordering::Relaxed);
     }
 
+    /// Lost round trips in a thousand, as the verdict machine estimates them.
+    pub(crate) fn loss_permille(&self) -> u16 {
+        self.loss_permille.load(Ordering::Relaxed)
+    }
+
+    /// Smoothed round trip in microseconds; 0 before the first.
+    pub(crate) fn srtt_us(&self) -> u32 {
+        self.srtt_us.load(Ordering::Relaxed)
+    }
+
+    /// What the verdict machine has learnt about the way there.
+    pub(crate) fn set_quality(&self, loss_permille: u16, srtt_us: u32) {
+        self.loss_permille.store(loss_permille, Ordering::Relaxed);
+        self.srtt_us.store(srtt_us, Ordering::Relaxed);
+    }
+
     /// When the last packet of any kind came from there.
     pub(crate) fn last_seen(&self) -> Option<Timestamp> {
         Some(self.last_seen.load(Ordering::Relaxed))
@@ -91,6 +116,7 @@ impl Target {
             .store(older.health.load(Ordering::Relaxed), Ordering::Relaxed);
         self.rtt_us
             .store(older.rtt_us.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.set_quality(older.loss_permille(), older.srtt_us());
         self.last_seen
             .store(older.last_seen.load(Ordering::Relaxed), Ordering::Relaxed);
     }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use sip_core::time::{TimerValues, Timestamp};
 use sip_core::transaction::key::{ClientKey, TransactionKey};
@@ -268,12 +269,29 @@ impl Transactions {
         user: ClientUser,
         io: &mut Io<'_>,
     ) -> ClientId {
+        let t1 = self.timers.t1;
+        self.open_hurried(key, is_invite, request, (socket, destination), user, t1, io)
+    }
+
+    /// The same with a first repetition after `first_repetition` in place of T1.
+    #[allow(clippy::too_many_arguments, reason = "those of a client transaction")]
+    pub(crate) fn open_hurried(
+        &mut self,
+        key: ClientKey,
+        is_invite: bool,
+        request: Box<[u8]>,
+        (socket, destination): (usize, SocketAddr),
+        user: ClientUser,
+        first_repetition: Duration,
+        io: &mut Io<'_>,
+    ) -> ClientId {
         let kind = if is_invite {
             Kind::InviteClient
         } else {
             Kind::NonInviteClient
         };
-        let machine = Transaction::new(kind, false, &self.timers, io.now);
+        let machine = Transaction::new(kind, false, &self.timers, io.now)
+            .repeating_after(first_repetition, io.now);
         let id = self.clients.insert(Client {
             machine,
             key,

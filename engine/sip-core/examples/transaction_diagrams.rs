@@ -13,6 +13,10 @@ Made from the tables in `engine/sip-core/src/transaction/`; do not edit. To make
 An arrow reads *event / actions*. On the client side responses are received, on the server side the user of the transaction
 sends them. `Abandon`, possible in every state and leading to Terminated, is left out of the diagrams. An event without an
 arrow is ignored. Timers A, E and G run on unreliable transports only; D, I, J and K are zero on reliable ones.
+
+Two departures, both of INVITE client transactions. Timer A may start below T1 (80 ms towards a line that loses packets or whose
+loss is not known yet; it doubles as ever and Timer B stays 64·T1): a call has two seconds to find its line, and three copies are
+too few for that. And the user of the transaction may *repeat* the INVITE after a provisional response: a lost 180 comes again.
 ";
 
 fn main() {
@@ -72,6 +76,7 @@ fn event(event: Event) -> String {
         Event::TransportError => "transport error".into(),
         Event::Request => "request again".into(),
         Event::Abandon => "Abandon".into(),
+        Event::Repeat => "Repeat".into(),
     }
 }
 

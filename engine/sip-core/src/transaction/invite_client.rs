@@ -3,6 +3,9 @@
 //! - Calling: the INVITE is repeated at Timer A (doubling, unreliable transports) until any response; Timer B gives up.
 //! - A provisional response ends retransmission. From then on only a final response or the TU ends the transaction:
 //!   Timer C (§16.6 step 11) and the 64·T1 after CANCEL (§9.1) are the TU's, which says [`Event::Abandon`].
+//! - One departure: in Proceeding the TU may have the INVITE sent again ([`Event::Repeat`]), where §17.1.1.2 says SHOULD NOT. A
+//!   provisional response over UDP is sent once; the repeated INVITE is what makes the other side send its latest again (§17.2.1),
+//!   and without it a lost 180 looks like a phone system that hangs.
 //! - 300–699: up once, ACK here, and the same ACK again for each repetition until Timer D.
 //! - 2xx: up each time, also repetitions and those of other forks, until Timer M (RFC 6026 §7.2); their ACK is the TU's.
 //! - A transport error counts where something of ours was sent last: the INVITE (Calling) or the ACK (Completed). In
@@ -15,7 +18,7 @@ use Action::{
     InformTimeout, InformTransportError, PassToUser, ResendRequest, SendAck, SendRequest, Start,
     Stop, Terminate,
 };
-use Event::{Abandon, Failure, Provisional, Success, TransportError};
+use Event::{Abandon, Failure, Provisional, Repeat, Success, TransportError};
 use State::{Accepted, Calling, Completed, Proceeding, Terminated};
 use Timer::{A, B, D, M};
 
@@ -68,6 +71,7 @@ const TABLE: &[Transition] = &[
         Completed,
         &[SendAck, PassToUser, Start(D)],
     ),
+    row(Proceeding, Repeat, Proceeding, &[ResendRequest]),
     row(Proceeding, Abandon, Terminated, &[Terminate]),
     row(Completed, Failure, Completed, &[SendAck]),
     row(

@@ -81,6 +81,9 @@ pub enum Event {
     TransportError,
     /// The TU wants no more of it: a branch cancelled without answer (RFC 3261 §9.1), Timer C, shutdown.
     Abandon,
+    /// INVITE client: the TU wants the request sent once more although a provisional response came. The server transaction
+    /// answers with its latest provisional (§17.2.1), which may have been lost on its way.
+    Repeat,
     /// A timer fired.
     Timer(Timer),
 }
@@ -212,6 +215,7 @@ impl Event {
         all[4] = Self::Failure;
         all[5] = Self::TransportError;
         all[6] = Self::Abandon;
+        all[7] = Self::Repeat;
         let mut timer = 0;
         while timer < Timer::ALL.len() {
             all[PLAIN_EVENTS + timer] = Self::Timer(Timer::ALL[timer]);
@@ -229,12 +233,13 @@ impl Event {
             Self::Failure => 4,
             Self::TransportError => 5,
             Self::Abandon => 6,
+            Self::Repeat => 7,
             Self::Timer(timer) => PLAIN_EVENTS + timer as usize,
         }
     }
 }
 
-const PLAIN_EVENTS: usize = 7;
+const PLAIN_EVENTS: usize = 8;
 const EVENTS: usize = PLAIN_EVENTS + Timer::ALL.len();
 const NO_ROW: u8 = u8::MAX;
 

@@ -45,6 +45,17 @@ impl Transaction {
         transaction
     }
 
+    /// The same with a Timer A that starts with `first_repetition` in place of T1: RFC 3261 §17.1.1.1 allows a smaller
+    /// T1 within a closed network. It doubles as ever, and all other timers keep their length.
+    #[must_use]
+    pub fn repeating_after(mut self, first_repetition: Duration, now: Timestamp) -> Self {
+        if self.interval_us != 0 {
+            self.interval_us = micros(first_repetition).max(1);
+            self.repeat_at = not_never(now + Duration::from_micros(self.interval_us.into()));
+        }
+        self
+    }
+
     /// Takes an event and says what to do for it, in order; nothing if the event has no meaning in this state.
     ///
     /// `Start` and `Stop` are among the actions for the reader of a trace; they are already done. A timer that is not

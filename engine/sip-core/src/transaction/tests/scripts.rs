@@ -1,12 +1,12 @@
 //! What happens when, in milliseconds, with the RFC's default timers.
 
-use super::super::{Action, Event, Kind, State, Timer};
-use super::{Run, TIMERS, Timestamp, Vec, std};
+use super::super::{Action, Event, Kind, State, Timer, Transaction};
+use super::{Duration, Run, TIMERS, Timestamp, Vec, std};
 use Action::{
     InformTimeout, InformTransportError, PassToUser, ResendRequest, ResendResponse, SendAck,
     SendResponse, Terminate,
 };
-use Event::{Abandon, Ack, Failure, Provisional, Request, Success, TransportError};
+use Event::{Abandon, Ack, Failure, Provisional, Repeat, Request, Success, TransportError};
 
 const HOUR: u64 = 3_600_000;
 
@@ -355,4 +355,38 @@ fn a_timer_that_does_not_run_cannot_fire() {
             .is_empty()
     );
     assert_eq!(State::Calling, run.state());
+}
+
+#[test]
+fn a_quick_first_repetition_doubles_as_ever_and_timer_b_keeps_its_length() {
+    let mut run = Run::new(Kind::InviteClient, false);
+    run.transaction = run
+        .transaction
+        .clone()
+        .repeating_after(Duration::from_millis(80), Timestamp::ZERO);
+    run.until(HOUR);
+    assert_eq!(
+        std::vec![80, 240, 560, 1_200, 2_480, 5_040, 10_160, 20_400],
+        run.times(ResendRequest)
+    );
+    assert_eq!(std::vec![32_000], run.times(InformTimeout));
+}
+
+#[test]
+fn a_quick_repetition_repeats_nothing_on_a_reliable_transport() {
+    let transaction = Transaction::new(Kind::InviteClient, true, &TIMERS, Timestamp::ZERO)
+        .repeating_after(Duration::from_millis(80), Timestamp::ZERO);
+    assert_eq!(
+        Some(Timestamp::from_millis(32_000)),
+        transaction.poll_timeout()
+    );
+}
+
+#[test]
+fn an_invite_is_repeated_in_proceeding_when_the_user_asks_for_it() {
+    let mut run = Run::new(Kind::InviteClient, false);
+    run.at(100, Repeat).at(200, Provisional);
+    run.at(2_000, Repeat).at(2_100, Success).at(2_200, Repeat);
+    run.until(HOUR);
+    assert_eq!(std::vec![2_000], run.times(ResendRequest));
 }
