@@ -12,11 +12,12 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from routing.model import KINDS, Block, Entity, Number
-from rules_store.types import BindingRow, Change, Garbage, Health, Put, Stored, VerdictRow, Write
+from rules_store.types import BindingRow, Change, FaultPlace, Garbage, Health, Put, Stored, VerdictRow, Write
 
 KIND_NUMBER: dict[str, int] = {kind: number for number, kind in enumerate(KINDS)}
 KIND_OF: dict[type[Entity], str] = {model: kind for kind, model in KINDS.items()}
 
+_PLACES = get_args(FaultPlace)
 _SEPARATOR = "\x1f"
 _SAMPLE = 80
 
@@ -139,21 +140,22 @@ def decode_binding(field: bytes, value: bytes, where: str) -> BindingRow | Garba
 
 def encode_verdict(row: VerdictRow) -> str:
     """Return a verdict without its line id, which names the field."""
-    rest = [row["health"], row["since_unix_ms"], row["cause"], row["evidence"]]
+    rest = [row["health"], row["since_unix_ms"], row["cause"], row["evidence"], row["place"]]
     return json.dumps(rest, separators=(",", ":"), ensure_ascii=False)
 
 
 def decode_verdict(field: bytes, value: bytes, where: str) -> VerdictRow | Garbage:
-    """Parse a verdict."""
+    """Parse a verdict. One without a place is from an older release; a place nobody knows is unclear."""
     try:
         line_id = field.decode()
         fields: list[Any] = json.loads(value)
-        health, since, cause, evidence = fields
+        health, since, cause, evidence, *rest = fields
     except (ValueError, TypeError, RecursionError) as error:
         return Garbage(where, f"not a verdict: {type(error).__name__}", _sample(value))
     if health not in get_args(Health) or type(since) is not int or not isinstance(cause, str):
         return Garbage(where, "not a verdict: wrong types", _sample(value))
-    return VerdictRow(line_id=line_id, health=health, since_unix_ms=since, cause=cause, evidence=str(evidence))
+    place: FaultPlace = rest[0] if rest and rest[0] in _PLACES else "unclear"
+    return VerdictRow(line_id=line_id, health=health, since_unix_ms=since, cause=cause, evidence=str(evidence), place=place)
 
 
 def _sample(raw: bytes) -> str:

@@ -19,6 +19,9 @@ Expect = int | Literal["absent", "any"]
 
 Health = Literal["up", "suspect", "down", "unknown"]
 
+FaultPlace = Literal["data_line", "network", "router", "phone_system", "unclear"]
+"""Where a fault is, in the words of the service description."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[E_co]):
@@ -106,6 +109,7 @@ class VerdictRow(TypedDict):
     since_unix_ms: int
     cause: str
     evidence: str
+    place: FaultPlace
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class DeltaError(EngineError):
 
 Health = Literal["up", "suspect", "down", "unknown"]
 Wish = Literal["enabled", "drained", "forced_down", "forced_up", "drill"]
+FaultPlace = Literal["data_line", "network", "router", "phone_system", "unclear"]
 
 class ProfileSettings(TypedDict):
     """How the lines of a product are judged. All times in seconds."""
@@ -46,9 +47,14 @@ class ProfileSettings(TypedDict):
     interval_s: float  # between OPTIONS while all is well
     fast_interval_s: float  # between OPTIONS while in doubt, and while down
     timeout_s: float  # one OPTIONS without an answer; its own, not the transaction's 32 s
-    fall: int  # consecutive faults until down
+    timeout_max_s: float  # the longest time-out that a measured round trip brings about
+    fall: int  # consecutive faults until down, on a line that was measured to lose nothing
+    fall_max: int  # the most that measured loss asks for
     rise: int  # consecutive good answers until up
     hold_s: float  # shortest stay in down
+    hold_max_s: float  # the longest that it becomes on a line that falls again and again
+    flap_half_life_s: float  # half of the penalty for falling is forgotten in this time
+    hold_down_max_s: float  # the longest that a 503 with Retry-After holds judgement back
     judge_options: bool  # False: registration and calls only
     judge_registration: bool  # True: no binding means down
     answer_timer_s: float  # INVITE: silence until this call is diverted
@@ -56,8 +62,10 @@ class ProfileSettings(TypedDict):
     ring_timer_s: float  # INVITE: ringing (Timer C, at least 180)
     suspect_timer_s: float  # INVITE to a suspect line: silence until this call is diverted
     fault_codes: list[int]  # final answers before any 18x that count as a fault, e.g. [408, 503]
-    alive_codes: list[int]  # OPTIONS answers that do NOT count as alive are: 408, 503 and none; listed codes override
+    return_calls: int  # after a recovery so many calls carry the suspect timer
+    ill_codes: list[int]  # OPTIONS answers that are faults, e.g. [408, 503]; any other shows life
     from_uri: str  # From of the probe
+    contact_uri: str  # Contact of the probe ("" = our address)
 
 class InterconnectSettings(TypedDict):
     """What one core network sends and what it wants back."""
@@ -193,8 +201,11 @@ class VerdictRow(TypedDict):
     line: int
     health: Health
     since_unix_ms: int
-    cause: str  # slug: "options_timeout", "options_code", "not_registered", "expired", "call_failed", "icmp", "wish", "start"
+    cause: (
+        str  # slug: "options_timeout", "options_code", "not_registered", "expired", "call_failed", "port_unreachable", "wish", …
+    )
     evidence: str  # one line for people: "3 OPTIONS without answer, last 10:02:31"
+    place: FaultPlace
 
 class BindingEvent(TypedDict):
     kind: Literal["binding"]
@@ -318,6 +329,7 @@ class LineState(TypedDict):
     since_unix_ms: int
     cause: str
     evidence: str
+    place: FaultPlace
     bindings: int
     targets: list[TargetState]
 

@@ -35,6 +35,7 @@ def stored_verdict(line_id: str, row: "EngineVerdict") -> VerdictRow:
         "since_unix_ms": row["since_unix_ms"],
         "cause": row["cause"],
         "evidence": row["evidence"],
+        "place": row["place"],
     }
 
 
@@ -99,6 +100,7 @@ class Saving:
                         "since_unix_ms": row["since_unix_ms"],
                         "cause": row["cause"],
                         "evidence": row["evidence"],
+                        "place": row["place"],
                     }
                     for row in rows
                     if (slot := self._names.line_slot(row["line_id"])) is not None

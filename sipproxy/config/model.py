@@ -74,9 +74,20 @@ class Profile(Section):
     interval_s: Seconds | None = Field(None, description="seconds between OPTIONS while all is well")
     fast_interval_s: Seconds | None = Field(None, description="seconds between OPTIONS while in doubt or down")
     timeout_s: Seconds | None = Field(None, description="seconds until one OPTIONS counts as unanswered")
-    fall: int | None = Field(None, ge=1, le=20, description="consecutive faults until the line is down")
+    timeout_max_s: Seconds | None = Field(None, description="the longest time-out that a measured round trip brings about")
+    fall: int | None = Field(
+        None, ge=1, le=20, description="consecutive faults until the line is down, where it was measured to lose nothing"
+    )
+    fall_max: int | None = Field(None, ge=1, le=40, description="the most consecutive faults that measured loss asks for")
     rise: int | None = Field(None, ge=1, le=20, description="consecutive good answers until it is up again")
     hold_s: float | None = Field(None, ge=0, le=86_400, description="shortest stay in down, in seconds")
+    hold_max_s: float | None = Field(
+        None, ge=0, le=86_400, description="the longest stay that falling again and again asks for, in seconds"
+    )
+    flap_half_life_s: Seconds | None = Field(None, description="seconds in which half of the penalty for falling is forgotten")
+    hold_down_max_s: float | None = Field(
+        None, ge=0, le=3600, description="the longest that a 503 with Retry-After holds judgement back, in seconds"
+    )
     judge_options: bool | None = Field(None, description="judge by OPTIONS")
     judge_registration: bool | None = Field(None, description="judge by registration: none means down")
     answer_timer_s: Seconds | None = Field(None, description="INVITE: seconds of silence until the call is diverted")
@@ -84,10 +95,12 @@ class Profile(Section):
     ring_timer_s: float | None = Field(None, ge=180, le=86_400, description="INVITE: seconds of ringing (RFC 3261 Timer C)")
     suspect_timer_s: Seconds | None = Field(None, description="the silence timer while the line is suspect")
     fault_codes: list[SipStatus] | None = Field(None, description="answers before any 18x that count as a fault")
-    alive_codes: list[SipStatus] | None = Field(
-        None, description="OPTIONS answers that count as alive although they are 408 or 503"
-    )
+    return_calls: int | None = Field(None, ge=0, le=1000, description="so many calls after a recovery carry the suspect timer")
+    ill_codes: list[SipStatus] | None = Field(None, description="OPTIONS answers that are faults; any other shows life")
     from_uri: str | None = Field(None, pattern=r"^sips?:[^\s<>]+$", description="From of the probe")
+    contact_uri: str | None = Field(
+        None, pattern=r"^(sips?:[^\s<>]+)?$", description='Contact of the probe; "" means our address'
+    )
 
 
 class Registrar(Section):

@@ -18,7 +18,14 @@ def binding(n: int, *, expires: int = NOW + 3_600_000, contact: str = "sip:a@192
 
 
 def verdict(n: int, health: str = "down") -> VerdictRow:
-    return VerdictRow(line_id=f"L{n}", health=health, since_unix_ms=NOW, cause="options_timeout", evidence="3 × nichts")  # type: ignore[typeddict-item]
+    return {
+        "line_id": f"L{n}",
+        "health": health,
+        "since_unix_ms": NOW,
+        "cause": "options_timeout",
+        "evidence": "3 × nichts",
+        "place": "unclear",
+    }  # type: ignore[typeddict-item]
 
 
 async def load(store: BindingStore) -> set[BindingRow]:

@@ -55,6 +55,7 @@ pub(crate) struct VerdictItem {
     since_unix_ms: u64,
     cause: String,
     evidence: String,
+    place: String,
 }
 
 impl VerdictItem {
@@ -65,12 +66,19 @@ impl VerdictItem {
                 self.line, self.health
             ))
         })?;
+        let place = self.place.parse().map_err(|()| {
+            EngineError::new_err(format!(
+                "verdict of line {}: {:?} is no place of a fault",
+                self.line, self.place
+            ))
+        })?;
         Ok(VerdictRow {
             line: LineSlot(self.line),
             health,
             since_unix_ms: self.since_unix_ms,
             cause: self.cause,
             evidence: self.evidence,
+            place,
         })
     }
 }
@@ -82,6 +90,7 @@ pub(crate) fn verdict_dict<'py>(py: Python<'py>, row: &VerdictRow) -> PyResult<B
     dict.set_item("since_unix_ms", row.since_unix_ms)?;
     dict.set_item("cause", &row.cause)?;
     dict.set_item("evidence", &row.evidence)?;
+    dict.set_item("place", row.place.name())?;
     Ok(dict)
 }
 
@@ -107,6 +116,7 @@ pub(crate) fn line_state<'py>(
     dict.set_item("since_unix_ms", state.verdict.since_unix_ms)?;
     dict.set_item("cause", &state.verdict.cause)?;
     dict.set_item("evidence", &state.verdict.evidence)?;
+    dict.set_item("place", state.verdict.place.name())?;
     dict.set_item("bindings", state.bindings)?;
     let targets = PyList::empty(py);
     for target in &state.targets {

@@ -19,9 +19,14 @@ struct ProfileItem {
     interval_s: f64,
     fast_interval_s: f64,
     timeout_s: f64,
+    timeout_max_s: f64,
     fall: u16,
+    fall_max: u16,
     rise: u16,
     hold_s: f64,
+    hold_max_s: f64,
+    flap_half_life_s: f64,
+    hold_down_max_s: f64,
     judge_options: bool,
     judge_registration: bool,
     answer_timer_s: f64,
@@ -29,8 +34,10 @@ struct ProfileItem {
     ring_timer_s: f64,
     suspect_timer_s: f64,
     fault_codes: Vec<u16>,
-    alive_codes: Vec<u16>,
+    return_calls: u16,
+    ill_codes: Vec<u16>,
     from_uri: String,
+    contact_uri: String,
 }
 
 #[derive(FromPyObject)]
@@ -178,9 +185,14 @@ impl ProfileItem {
             interval: time(self.interval_s, "interval_s")?,
             fast_interval: time(self.fast_interval_s, "fast_interval_s")?,
             timeout: time(self.timeout_s, "timeout_s")?,
+            timeout_max: time(self.timeout_max_s, "timeout_max_s")?,
             fall: self.fall,
+            fall_max: self.fall_max,
             rise: self.rise,
             hold: time(self.hold_s, "hold_s")?,
+            hold_max: time(self.hold_max_s, "hold_max_s")?,
+            flap_half_life: time(self.flap_half_life_s, "flap_half_life_s")?,
+            hold_down_max: time(self.hold_down_max_s, "hold_down_max_s")?,
             judge_options: self.judge_options,
             judge_registration: self.judge_registration,
         };
@@ -190,10 +202,12 @@ impl ProfileItem {
             trying_us: micros(self.trying_timer_s, "trying_timer_s")?,
             ring_us: micros(self.ring_timer_s, "ring_timer_s")?,
             fault_codes: FaultCodes::new(self.fault_codes),
+            return_calls: self.return_calls,
         };
         let probe = ProbeSettings {
             from_uri: header_value(self.from_uri, &format!("{place}.from_uri"))?,
-            alive_codes: self.alive_codes,
+            contact_uri: header_value(self.contact_uri, &format!("{place}.contact_uri"))?,
+            ill_codes: FaultCodes::new(self.ill_codes),
         };
         Ok(LineProfile {
             name: self.name,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use route_core::{Cause, Digits, Health, LineSlot, RuleSlot};
+use route_core::{Cause, Digits, FaultPlace, Health, LineSlot, RuleSlot};
 
 /// A binding as it is stored and restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct VerdictRow {
     pub cause: String,
     /// One line for people.
     pub evidence: String,
+    /// Where the fault is.
+    pub place: FaultPlace,
 }
 
 /// One contact or static peer of a line.

@@ -222,9 +222,14 @@ impl LineProfile {
                 interval: Duration::from_secs(30),
                 fast_interval: Duration::from_secs(2),
                 timeout: Duration::from_secs(2),
+                timeout_max: Duration::from_secs(2),
                 fall: 3,
+                fall_max: 14,
                 rise: 2,
                 hold: Duration::from_secs(10),
+                hold_max: Duration::from_mins(2),
+                flap_half_life: Duration::from_mins(2),
+                hold_down_max: Duration::from_mins(1),
                 judge_options: true,
                 judge_registration: true,
             },
@@ -235,12 +240,24 @@ impl LineProfile {
 }
 
 /// The OPTIONS that ask a line whether it lives.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ProbeSettings {
     /// From of the probe; empty: our address.
     pub from_uri: String,
-    /// Codes that count as alive besides the usual ones.
-    pub alive_codes: Vec<u16>,
+    /// Contact of the probe; empty: our address.
+    pub contact_uri: String,
+    /// OPTIONS answers that are faults. Any other shows a living phone: RFC 3261 §11.2 lets a busy one answer as it would an INVITE.
+    pub ill_codes: FaultCodes,
+}
+
+impl Default for ProbeSettings {
+    fn default() -> Self {
+        Self {
+            from_uri: String::new(),
+            contact_uri: String::new(),
+            ill_codes: FaultCodes::USUAL,
+        }
+    }
 }
 
 /// How long a call waits for its line, by what it has heard so far. Microseconds.
@@ -256,16 +273,19 @@ pub struct CallTimers {
     pub ring_us: u64,
     /// Finals before any 18x that count as a fault of the line.
     pub fault_codes: FaultCodes,
+    /// So many calls after a recovery carry the short timer.
+    pub return_calls: u16,
 }
 
 impl CallTimers {
     /// For a line whose profile is not configured.
     pub const DEFAULT: Self = Self {
-        answer_us: 2_000_000,
+        answer_us: 1_900_000,
         suspect_us: 1_000_000,
         trying_us: 8_000_000,
         ring_us: 181_000_000,
         fault_codes: FaultCodes::USUAL,
+        return_calls: 0,
     };
 }
 

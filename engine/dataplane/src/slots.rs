@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, O
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
-use route_core::{Cause, Health, LineSlot, LineView, Wish};
+use route_core::{Cause, Health, LineSlot, LineView, Unreachable, Wish};
 use sip_core::time::Timestamp;
 
 /// What is assumed of a target before anything was measured: one round trip in ten is lost.
@@ -266,11 +266,17 @@ pub(crate) const fn cause_code(cause: Cause) -> u32 {
         Cause::Removed => (5, 0),
         Cause::CallFailed(code) => (6, code),
         Cause::CallSilent => (7, 0),
-        Cause::Icmp => (8, 0),
         Cause::Wish => (9, 0),
         Cause::OptionsAnswered => (10, 0),
         Cause::Registered => (11, 0),
         Cause::CallAnswered => (12, 0),
+        Cause::Unreachable(Unreachable::Port) => (13, 0),
+        Cause::Unreachable(Unreachable::Host) => (14, 0),
+        Cause::Unreachable(Unreachable::Network) => (15, 0),
+        Cause::Unreachable(Unreachable::Prohibited) => (16, 0),
+        Cause::Unreachable(Unreachable::NoRoute) => (17, 0),
+        Cause::Unreachable(Unreachable::Name) => (18, 0),
+        Cause::Unreachable(Unreachable::Connection) => (19, 0),
     };
     kind | (code as u32) << 16
 }
@@ -285,11 +291,17 @@ pub(crate) const fn cause_of(code: u32) -> Cause {
         5 => Cause::Removed,
         6 => Cause::CallFailed(status),
         7 => Cause::CallSilent,
-        8 => Cause::Icmp,
         9 => Cause::Wish,
         10 => Cause::OptionsAnswered,
         11 => Cause::Registered,
         12 => Cause::CallAnswered,
+        13 => Cause::Unreachable(Unreachable::Port),
+        14 => Cause::Unreachable(Unreachable::Host),
+        15 => Cause::Unreachable(Unreachable::Network),
+        16 => Cause::Unreachable(Unreachable::Prohibited),
+        17 => Cause::Unreachable(Unreachable::NoRoute),
+        18 => Cause::Unreachable(Unreachable::Name),
+        19 => Cause::Unreachable(Unreachable::Connection),
         _ => Cause::Start,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use route_core::{CallOutcome, Health, LineVerdict, Profile, Registration, TargetHealth};
+use route_core::{CallOutcome, Health, LineVerdict, Profile, Registration, TargetHealth, Unreachable};
 use sip_core::time::Timestamp;
 
 #[derive(Arbitrary, Debug)]
@@ -57,6 +57,11 @@ pub fn play(script: &Script) {
         fall: u16::from(script.fall),
         rise: u16::from(script.rise),
         hold: millis(script.hold_ms),
+        timeout_max: Duration::from_secs(2),
+        fall_max: 14,
+        hold_max: Duration::from_mins(2),
+        flap_half_life: Duration::from_mins(2),
+        hold_down_max: Duration::from_mins(1),
         judge_options: script.judge_options,
         judge_registration: script.judge_registration,
     };
@@ -74,7 +79,7 @@ pub fn play(script: &Script) {
             Step::Packet => target.handle_packet(now),
             Step::ProbeSent => target.handle_probe_sent(&profile, now),
             Step::ProbeAnswered { code } => {
-                good = route_core::counts_as_alive(code, &[]);
+                good = !matches!(code, 408 | 503);
                 target.handle_probe_answer(good, code, Duration::from_millis(1), &profile, now);
             }
             Step::ProbeLost => target.handle_probe_timeout(&profile, now),
@@ -87,7 +92,10 @@ pub fn play(script: &Script) {
                     Call::Answered => CallOutcome::Answered,
                     Call::Fault { code } => CallOutcome::Fault { code },
                     Call::Silent => CallOutcome::Silent,
-                    Call::Broken => CallOutcome::TransportError,
+                    Call::Broken => CallOutcome::Unreachable {
+                        kind: Unreachable::Port,
+                        by_target: false,
+                    },
                 };
                 good = outcome == CallOutcome::Answered;
                 target.handle_call(outcome, &profile, now);
@@ -122,7 +130,7 @@ pub fn play(script: &Script) {
         }
 
         let (line_before, line_since) = (line.health(), line.since());
-        let change = line.fuse(registration, [&target], &profile, now);
+        let change = line.fuse(registration, [&target], &profile, now, |_| true);
         match change {
             None => assert_eq!(line_before, line.health(), "a flip was not reported"),
             Some(change) => {
@@ -145,7 +153,7 @@ pub fn play(script: &Script) {
         }
         assert_eq!(
             None,
-            line.fuse(registration, [&target], &profile, now),
+            line.fuse(registration, [&target], &profile, now, |_| true),
             "judging twice changes something"
         );
     }

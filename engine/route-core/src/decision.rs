@@ -11,6 +11,7 @@
 //! | not registered | else | unavailable: there is no address to try |
 //! | wish `drained` | | as down |
 //! | wish `forced_down` | | as down, but never tried |
+//! | wish `forced_up` | | as up, whatever is observed; without an address to try as not registered |
 //! | wish `drill` | armed, with a usable target | redirect |
 //! | wish `drill` | else | as if it were enabled: nobody who armed nothing may notice a drill |
 //! | number unknown, not live, or its line is gone | | not found |
@@ -153,8 +154,9 @@ pub fn decide(
     trace.step(Step::Health, || state(view));
 
     let armed = armed_rule(table, found, trace);
-    let out = effective(view.wish, view.health) == Health::Down || !view.bound;
-    if !out && view.health == Health::Up {
+    let health = effective(view.wish, view.health);
+    let out = health == Health::Down || !view.bound;
+    if !out && health == Health::Up {
         let rescue = armed.map(|rule| rule.slot);
         return proxy(slot, AnswerTimer::Normal, rescue, interconnect, trace);
     }
@@ -176,7 +178,7 @@ pub fn decide(
     }
     let cause = match view.wish {
         _ if view.health == Health::Down => view.cause,
-        Wish::Enabled => Cause::NotRegistered,
+        Wish::Enabled | Wish::ForcedUp => Cause::NotRegistered,
         _ => Cause::Wish,
     };
     if let Some(rule) = armed {
@@ -412,6 +414,7 @@ fn state(view: LineView) -> String {
         Wish::Enabled => "",
         Wish::Drained => "; the operator drains it",
         Wish::ForcedDown => "; the operator forced it down",
+        Wish::ForcedUp => "; the operator forced it up",
         Wish::Drill => "; a drill is on",
     };
     let bound = if view.bound {

@@ -32,7 +32,7 @@ pub fn reason_for(cause: Cause) -> Reason {
             row("out-of-service", 20, "Subscriber absent", 404)
         }
         // Nobody answers: the line, the network or the device is out of order.
-        Cause::OptionsTimeout | Cause::Icmp => {
+        Cause::OptionsTimeout | Cause::Unreachable(_) => {
             row("out-of-service", 27, "Destination out of order", 503)
         }
         Cause::CallSilent => row("out-of-service", 18, "No user responding", 408),

@@ -157,7 +157,13 @@ fn every_state_with_every_rule() {
     ];
     let mut text = String::new();
     for health in [Health::Unknown, Health::Up, Health::Suspect, Health::Down] {
-        for wish in [Wish::Enabled, Wish::Drained, Wish::ForcedDown, Wish::Drill] {
+        for wish in [
+            Wish::Enabled,
+            Wish::Drained,
+            Wish::ForcedDown,
+            Wish::ForcedUp,
+            Wish::Drill,
+        ] {
             for (bound, trial, mark) in [
                 (true, false, ""),
                 (false, false, ", not bound"),

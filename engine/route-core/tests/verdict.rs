@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use route_core::{
-    CallOutcome, Cause, Health, LineVerdict, Profile, Registration, TargetHealth, mermaid,
-    worst_case_detection, worst_case_recovery,
+    CallOutcome, Cause, Health, LineVerdict, Profile, Registration, TargetHealth, Unreachable,
+    mermaid, worst_case_detection, worst_case_recovery,
 };
 use sip_core::time::Timestamp;
 
@@ -24,6 +24,11 @@ const PROFILE: Profile = Profile {
     fall: 3,
     rise: 2,
     hold: seconds(10),
+    timeout_max: seconds(2),
+    fall_max: 14,
+    hold_max: seconds(120),
+    flap_half_life: seconds(120),
+    hold_down_max: seconds(60),
     judge_options: true,
     judge_registration: true,
 };
@@ -49,7 +54,10 @@ const INPUTS: [Input; 10] = [
     Input::Call(CallOutcome::Answered),
     Input::Call(CallOutcome::Fault { code: 503 }),
     Input::Call(CallOutcome::Silent),
-    Input::Call(CallOutcome::TransportError),
+    Input::Call(CallOutcome::Unreachable {
+        kind: Unreachable::Port,
+        by_target: true,
+    }),
 ];
 
 fn feed(target: &mut TargetHealth, input: Input, profile: &Profile, now: Timestamp) {
@@ -199,12 +207,16 @@ fn calls_that_fail_together_are_one_fault() {
 #[test]
 fn one_icmp_error_takes_nothing_down() {
     let strict = Profile { fall: 1, ..PROFILE };
+    let icmp = CallOutcome::Unreachable {
+        kind: Unreachable::Host,
+        by_target: false,
+    };
     let mut target = brought_about(&[Input::Answer(true)]);
-    target.handle_call(CallOutcome::TransportError, &strict, at(101_000));
+    target.handle_call(icmp, &strict, at(101_000));
     assert_eq!(Health::Suspect, target.health());
-    target.handle_call(CallOutcome::TransportError, &strict, at(104_000));
+    target.handle_call(icmp, &strict, at(104_000));
     assert_eq!(
-        (Health::Down, Cause::Icmp),
+        (Health::Down, Cause::Unreachable(Unreachable::Host)),
         (target.health(), target.cause())
     );
 }
@@ -248,6 +260,7 @@ fn a_line_is_up_while_one_target_is() {
             [&down(at(0)), &up(at(1))],
             &PROFILE,
             at(1),
+            |_| true,
         )
         .expect("a flip");
     assert_eq!(
@@ -260,7 +273,8 @@ fn a_line_is_up_while_one_target_is() {
             Registration::Present,
             [&down(at(0)), &up(at(1))],
             &PROFILE,
-            at(2)
+            at(2),
+            |_| true
         ),
         "reported once"
     );
@@ -270,6 +284,7 @@ fn a_line_is_up_while_one_target_is() {
             [&down(at(3)), &down(at(4))],
             &PROFILE,
             at(4),
+            |_| true,
         )
         .expect("a flip");
     assert_eq!(
@@ -286,12 +301,22 @@ fn a_lost_registration_is_down_at_once_and_comes_back_after_hold() {
         (Registration::Removed, Cause::Removed),
     ] {
         let mut line = LineVerdict::new(at(0));
-        line.fuse(Registration::Present, [&up(at(0))], &PROFILE, at(0));
-        let change = line.fuse(lost, [], &PROFILE, at(1_000)).expect("a flip");
+        line.fuse(Registration::Present, [&up(at(0))], &PROFILE, at(0), |_| {
+            true
+        });
+        let change = line
+            .fuse(lost, [], &PROFILE, at(1_000), |_| true)
+            .expect("a flip");
         assert_eq!((Health::Down, cause), (change.health, change.cause));
         assert_eq!(
             None,
-            line.fuse(Registration::Present, [&up(at(2_000))], &PROFILE, at(2_000))
+            line.fuse(
+                Registration::Present,
+                [&up(at(2_000))],
+                &PROFILE,
+                at(2_000),
+                |_| true
+            )
         );
         assert_eq!(Some(at(11_000)), line.deadline(&PROFILE));
         assert_eq!(
@@ -300,7 +325,8 @@ fn a_lost_registration_is_down_at_once_and_comes_back_after_hold() {
                 Registration::Present,
                 [&up(at(2_000))],
                 &PROFILE,
-                at(10_999)
+                at(10_999),
+                |_| true
             )
         );
         let change = line
@@ -309,6 +335,7 @@ fn a_lost_registration_is_down_at_once_and_comes_back_after_hold() {
                 [&up(at(2_000))],
                 &PROFILE,
                 at(11_000),
+                |_| true,
             )
             .expect("a flip");
         assert_eq!((Health::Up, None), (change.health, line.deadline(&PROFILE)));
@@ -316,7 +343,10 @@ fn a_lost_registration_is_down_at_once_and_comes_back_after_hold() {
             judge_registration: false,
             ..PROFILE
         };
-        assert_eq!(None, line.fuse(lost, [&up(at(0))], &careless, at(12_000)));
+        assert_eq!(
+            None,
+            line.fuse(lost, [&up(at(0))], &careless, at(12_000), |_| true)
+        );
     }
 }
 
@@ -327,11 +357,17 @@ fn a_restored_verdict_stands_until_fresh_evidence() {
     let fresh = TargetHealth::new(at(60_000), at(60_000));
     assert_eq!(
         None,
-        line.fuse(Registration::Present, [&fresh], &PROFILE, at(60_000))
+        line.fuse(
+            Registration::Present,
+            [&fresh],
+            &PROFILE,
+            at(60_000),
+            |_| true
+        )
     );
     assert_eq!(
         None,
-        line.fuse(Registration::Unknown, [], &PROFILE, at(60_000))
+        line.fuse(Registration::Unknown, [], &PROFILE, at(60_000), |_| true)
     );
     assert_eq!(Health::Down, line.health());
     let change = line
@@ -340,6 +376,7 @@ fn a_restored_verdict_stands_until_fresh_evidence() {
             [&up(at(61_000))],
             &PROFILE,
             at(61_000),
+            |_| true,
         )
         .expect("a flip");
     assert_eq!((Health::Down, Health::Up), (change.previous, change.health));
@@ -354,7 +391,14 @@ fn causes_keep_their_slugs() {
         "not_registered",
         "expired",
         "call_failed",
-        "icmp",
+        "removed",
+        "port_unreachable",
+        "host_unreachable",
+        "network_unreachable",
+        "prohibited",
+        "no_route",
+        "name_unresolved",
+        "connection_lost",
         "wish",
     ] {
         assert_eq!(
@@ -362,6 +406,11 @@ fn causes_keep_their_slugs() {
             Cause::from_slug(slug).map(|cause| cause.slug().0)
         );
     }
+    assert_eq!(
+        Some(Cause::Unreachable(Unreachable::Host)),
+        Cause::from_slug("icmp"),
+        "as older rows have it"
+    );
     assert_eq!(None, Cause::from_slug("rain"));
 }
 
@@ -373,6 +422,8 @@ prop_compose! {
         Profile {
             interval: Duration::from_millis(interval), fast_interval: Duration::from_millis(fast),
             timeout: Duration::from_millis(timeout), fall, rise, hold: Duration::from_millis(hold),
+            timeout_max: Duration::from_secs(2), fall_max: 14, hold_max: Duration::from_mins(2),
+            flap_half_life: Duration::from_mins(2), hold_down_max: Duration::from_mins(1),
             judge_options: true, judge_registration,
         }
     }
@@ -426,7 +477,7 @@ proptest! {
             let (before, since) = (target.health(), target.since());
             match input {
                 Input::Answer(false) | Input::Timeout
-                | Input::Call(CallOutcome::Fault { .. } | CallOutcome::Silent | CallOutcome::TransportError) => faults += 1,
+                | Input::Call(CallOutcome::Fault { .. } | CallOutcome::Silent | CallOutcome::Unreachable { .. }) => faults += 1,
                 Input::Call(CallOutcome::Answered) => faults = 0,
                 Input::Packet | Input::Sent | Input::Answer(true) | Input::Registered => {}
             }
@@ -474,7 +525,7 @@ proptest! {
             feed(&mut targets[which], INPUTS[input], &profile, now);
             let registration = registrations.get(registration).copied().unwrap_or(Registration::Present);
             let (before, since) = (line.health(), line.since());
-            let change = line.fuse(registration, &targets, &profile, now);
+            let change = line.fuse(registration, &targets, &profile, now, |_| true);
             prop_assert_eq!(change.is_some(), before != line.health(), "each flip once");
             if let Some(change) = change {
                 prop_assert_eq!((before, line.health(), now), (change.previous, change.health, change.since));
@@ -493,9 +544,9 @@ proptest! {
         // Never stuck: with a good target and a binding it is up when the deadline comes.
         now += sane.hold;
         targets[0].handle_call(CallOutcome::Answered, &profile, now);
-        line.fuse(Registration::Present, &targets, &profile, now);
+        line.fuse(Registration::Present, &targets, &profile, now, |_| true);
         let now = line.deadline(&profile).unwrap_or(now);
-        line.fuse(Registration::Present, &targets, &profile, now);
+        line.fuse(Registration::Present, &targets, &profile, now, |_| true);
         prop_assert_eq!(Health::Up, line.health());
     }
 }

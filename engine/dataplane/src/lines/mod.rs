@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use route_core::{CallOutcome, LineKind, LineSlot, LineVerdict, Registration};
+use route_core::{CallOutcome, FaultPlace, LineKind, LineSlot, LineVerdict, Registration};
 use sip_core::time::Timestamp;
 
 use crate::settings::LineProfile;
@@ -56,6 +56,7 @@ struct Owned {
     scheduled: Timestamp,
     /// What the verdict rests on, for people.
     evidence: Box<str>,
+    place: FaultPlace,
     /// The verdict is one that was kept over a restart, and nothing fresh has changed it.
     restored: bool,
     /// The slot's trial flag as we left it.

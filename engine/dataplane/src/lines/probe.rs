@@ -8,7 +8,7 @@ use std::hash::BuildHasherDefault;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use route_core::{LineSlot, counts_as_alive};
+use route_core::LineSlot;
 use sip_core::build::push_socket_address;
 use sip_core::message::Message;
 use sip_core::time::Timestamp;
@@ -16,6 +16,7 @@ use sip_core::transaction::branch::LENGTH as BRANCH_LENGTH;
 use sip_core::transaction::key::ClientKey;
 
 use super::profile_of;
+use crate::settings::ProbeSettings;
 use crate::slots::Target;
 use crate::transactions::KeyHasher;
 use crate::worker::{Core, View};
@@ -93,7 +94,7 @@ impl Core {
                 .client_key(&branch, b"OPTIONS");
             if let Some(local) = self.locals.get(target.socket).copied() {
                 self.outbox.push_with(target.socket, target.address, |out| {
-                    write_options(target, &profile.probe.from_uri, local, &branch, out);
+                    write_options(target, &profile.probe, local, &branch, out);
                 });
             }
             watch.probe_sent(key, &profile.verdict, self.now);
@@ -148,7 +149,7 @@ impl Core {
         let rtt_us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
         watch.probe = None;
         watch.health.handle_probe_answer(
-            counts_as_alive(status, &profile.probe.alive_codes),
+            !profile.probe.ill_codes.contains(status),
             status,
             rtt,
             &profile.verdict,
@@ -168,7 +169,7 @@ impl Core {
 /// RFC 3261 §11.1; each probe has a Call-ID of its own, since it stands in no dialog and follows no other.
 fn write_options(
     target: &Target,
-    from_uri: &str,
+    probe: &ProbeSettings,
     local: SocketAddr,
     branch: &[u8; BRANCH_LENGTH],
     out: &mut Vec<u8>,
@@ -188,19 +189,24 @@ fn write_options(
     out.extend_from_slice(b";rport;branch=");
     out.extend_from_slice(branch);
     out.extend_from_slice(b"\r\nMax-Forwards: 70\r\nFrom: <");
-    if from_uri.is_empty() {
-        out.extend_from_slice(b"sip:");
-        push_socket_address(out, local);
-    } else {
-        out.extend_from_slice(from_uri.as_bytes());
-    }
+    push_uri(&probe.from_uri, local, out);
     out.extend_from_slice(b">;tag=");
     out.extend_from_slice(&unique[..12]);
     out.extend_from_slice(b"\r\nTo: <");
     out.extend_from_slice(uri);
     out.extend_from_slice(b">\r\nCall-ID: ");
     out.extend_from_slice(unique);
-    out.extend_from_slice(b"\r\nCSeq: 1 OPTIONS\r\nContact: <sip:");
-    push_socket_address(out, local);
+    out.extend_from_slice(b"\r\nCSeq: 1 OPTIONS\r\nContact: <");
+    push_uri(&probe.contact_uri, local, out);
     out.extend_from_slice(b">\r\nAccept: application/sdp\r\nContent-Length: 0\r\n\r\n");
+}
+
+/// `uri`, or our own address where none is set.
+fn push_uri(uri: &str, local: SocketAddr, out: &mut Vec<u8>) {
+    if uri.is_empty() {
+        out.extend_from_slice(b"sip:");
+        push_socket_address(out, local);
+    } else {
+        out.extend_from_slice(uri.as_bytes());
+    }
 }

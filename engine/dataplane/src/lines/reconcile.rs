@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use route_core::{Cause, Health, Line, LineKind, LineSlot, LineVerdict, Registration};
+use route_core::{Cause, FaultPlace, Health, Line, LineKind, LineSlot, LineVerdict, Registration};
 use sip_core::build::push_socket_address;
 use sip_core::time::Timestamp;
 
@@ -70,6 +70,7 @@ impl Core {
                 watches: Vec::new(),
                 scheduled: Timestamp::MAX,
                 evidence: "nothing observed yet".into(),
+                place: FaultPlace::Unclear,
                 restored: false,
                 trial_offered: false,
                 counted: Counted::default(),

@@ -166,6 +166,7 @@ impl Core {
         owned.verdict.restore(row.health, since, cause);
         owned.restored = true;
         owned.evidence = row.evidence.as_str().into();
+        owned.place = row.place;
         owned.recall(soon);
         if let Some(slot) = self.shared.slots.slot(row.line) {
             slot.publish(row.health, cause, since);

@@ -44,6 +44,7 @@ impl Core {
                 since_unix_ms: clock.unix_ms(owned.verdict.since()),
                 cause: owned.verdict.cause().slug().0.to_owned(),
                 evidence: owned.evidence.clone().into(),
+                place: owned.place,
             },
             bindings: targets
                 .iter()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use route_core::{
-    Cause, Change, Class, Evidence, Health, LineKind, LineSlot, Profile, Registration,
+    Cause, Change, Class, Evidence, FaultPlace, Health, LineKind, LineSlot, Profile, Registration,
 };
 use sip_core::time::Timestamp;
 
@@ -39,12 +39,14 @@ impl Core {
             owned.registration = Registration::Absent;
         }
         let healths = owned.watches.iter().map(|watch| &watch.health);
-        if let Some(change) = owned
-            .verdict
-            .fuse(owned.registration, healths, &profile.verdict, now)
+        if let Some(change) =
+            owned
+                .verdict
+                .fuse(owned.registration, healths, &profile.verdict, now, |_| true)
         {
             owned.restored = false;
             owned.evidence = evidence_text(&change).into();
+            owned.place = place_of(&change);
             slot.publish(change.health, change.cause, change.since);
             self.counters.verdict_flips.increment();
             let row = VerdictRow {
@@ -53,6 +55,7 @@ impl Core {
                 since_unix_ms: self.shared.clock.unix_ms(change.since),
                 cause: change.cause.slug().0.to_owned(),
                 evidence: owned.evidence.clone().into(),
+                place: owned.place,
             };
             let body = EventBody::Verdict {
                 previous: change.previous,
@@ -167,6 +170,14 @@ fn down_by_calls(health: Health, cause: Cause) -> bool {
     health == Health::Down && cause.class() == Class::Call
 }
 
+/// Where the fault is; unclear where there is none.
+fn place_of(change: &Change) -> FaultPlace {
+    if matches!(change.health, Health::Up | Health::Unknown) {
+        return FaultPlace::Unclear;
+    }
+    FaultPlace::of(change.cause, false)
+}
+
 /// What a change rests on, in a sentence.
 fn evidence_text(change: &Change) -> String {
     let Change {
@@ -198,10 +209,7 @@ fn evidence_text(change: &Change) -> String {
         Cause::Removed => return "the phone removed its last binding".to_owned(),
         Cause::CallFailed(code) => format!("{} failed, last answered {code}", calls()),
         Cause::CallSilent => format!("{} without answer", calls()),
-        Cause::Icmp => format!(
-            "{} failed, the network reports the target unreachable",
-            calls()
-        ),
+        Cause::Unreachable(_) => format!("{} failed, {cause}", calls()),
         Cause::Wish => return "the operator wants it so".to_owned(),
         Cause::OptionsAnswered => {
             let mut text = "OPTIONS answered".to_owned();

@@ -29,16 +29,21 @@ pub(crate) fn profile(name: &str) -> LineProfile {
             interval: Duration::from_secs(10),
             fast_interval: Duration::from_secs(1),
             timeout: Duration::from_millis(500),
+            timeout_max: Duration::from_secs(1),
             fall: 3,
+            fall_max: 14,
             rise: 2,
             hold: Duration::from_secs(5),
+            hold_max: Duration::from_mins(2),
+            flap_half_life: Duration::from_mins(2),
+            hold_down_max: Duration::from_mins(1),
             judge_options: true,
             judge_registration: true,
         },
         calls: CallTimers::DEFAULT,
         probe: ProbeSettings {
             from_uri: "sip:probe@example.net".to_owned(),
-            alive_codes: Vec::new(),
+            ..ProbeSettings::default()
         },
     }
 }

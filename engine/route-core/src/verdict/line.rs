@@ -11,7 +11,7 @@
 //! | | else one unknown, or none | as before | as before |
 //! | | all down | down | of the one that fell last |
 //!
-//! Down is left only when `hold` is over, whatever took the line down.
+//! Down is left only when `hold` is over, whatever took the line down. A fall that is not admitted leaves the line suspect.
 use super::target::{Evidence, TargetHealth};
 use super::{Cause, Health, Profile};
 use sip_core::time::Timestamp;
@@ -54,6 +54,8 @@ pub struct LineVerdict {
     since: Timestamp,
     cause: Cause,
     held_back: bool,
+    /// When a fall was refused last; `None` once the evidence no longer asks for one.
+    refused: Option<Timestamp>,
 }
 
 impl LineVerdict {
@@ -72,6 +74,7 @@ impl LineVerdict {
             since,
             cause,
             held_back: false,
+            refused: None,
         };
     }
 
@@ -92,12 +95,16 @@ impl LineVerdict {
 
     /// Judge anew, after any input to a target, a change of the registration, or [`LineVerdict::deadline`]. `targets` are all of the
     /// line's, the preferred first.
+    ///
+    /// `admit` is asked before the line falls to down. If it refuses, the line stays, or becomes, suspect, and is judged again with
+    /// the next input or after `interval`.
     pub fn fuse<'a>(
         &mut self,
         registration: Registration,
         targets: impl IntoIterator<Item = &'a TargetHealth>,
         profile: &Profile,
         now: Timestamp,
+        admit: impl FnOnce(&Change) -> bool,
     ) -> Option<Change> {
         let (health, cause, evidence) =
             match lost(registration).filter(|_| profile.judge_registration) {
@@ -107,38 +114,53 @@ impl LineVerdict {
                     (health, cause, Evidence::default())
                 }),
             };
-        let flips = health != self.health;
-        self.held_back = flips && self.health == Health::Down && now < self.since + profile.hold;
-        if !flips || self.held_back {
-            return None;
-        }
-        let previous = core::mem::replace(&mut self.health, health);
-        (self.since, self.cause) = (now, cause);
-        Some(Change {
-            previous,
+        let mut change = Change {
+            previous: self.health,
             health,
             cause,
             since: now,
             evidence,
-        })
+        };
+        let held = self.health == Health::Down && now < self.since + profile.hold;
+        self.held_back = held && health != Health::Down;
+        self.refused = None;
+        if self.held_back {
+            return None;
+        }
+        if health == Health::Down && self.health != Health::Down && !admit(&change) {
+            self.refused = Some(now);
+            change.health = Health::Suspect;
+        }
+        if change.health == self.health {
+            return None;
+        }
+        self.health = change.health;
+        (self.since, self.cause) = (now, cause);
+        Some(change)
     }
 
     /// What holds while no target has been heard of. A binding that came from the store, not by REGISTER, ends the want of one
     /// and says nothing more.
     fn unjudged(&self, registration: Registration) -> (Health, Cause) {
-        let wanted = matches!(
-            self.cause,
-            Cause::NotRegistered | Cause::Expired | Cause::Removed
-        );
-        if wanted && self.health == Health::Down && registration == Registration::Present {
+        if self.cause.is_registration()
+            && self.health == Health::Down
+            && registration == Registration::Present
+        {
             return (Health::Unknown, Cause::Start);
         }
         (self.health, self.cause)
     }
 
-    /// When to call [`LineVerdict::fuse`] although nothing happens: the end of `hold`, when the evidence is good already.
+    /// When to call [`LineVerdict::fuse`] although nothing happens: the end of `hold`, when the evidence is good already; an
+    /// `interval` after a fall was refused.
     pub fn deadline(&self, profile: &Profile) -> Option<Timestamp> {
-        self.held_back.then(|| self.since + profile.hold)
+        let held = self.held_back.then(|| self.since + profile.hold);
+        held.or_else(|| Some(self.refused? + profile.sane().interval))
+    }
+
+    /// Whether the evidence says down, but the fall was refused.
+    pub fn is_refused(&self) -> bool {
+        self.refused.is_some()
     }
 }
 

@@ -8,14 +8,24 @@ pub struct Profile {
     pub interval: Duration,
     /// Between OPTIONS while in doubt, and while down.
     pub fast_interval: Duration,
-    /// One OPTIONS without an answer.
+    /// One OPTIONS without an answer, on a line whose round trip is short and steady.
     pub timeout: Duration,
-    /// Consecutive faults until down, at least 1.
+    /// The longest time-out that a long or unsteady round trip may bring about.
+    pub timeout_max: Duration,
+    /// Consecutive faults until down, at least 1, on a line that was measured to lose nothing.
     pub fall: u16,
+    /// The most faults in a row that measured loss may ask for.
+    pub fall_max: u16,
     /// Consecutive good answers until up, at least 1.
     pub rise: u16,
     /// Shortest stay in down.
     pub hold: Duration,
+    /// The longest that `hold` becomes on a line that falls again and again.
+    pub hold_max: Duration,
+    /// The time in which half of the penalty for falling is forgotten.
+    pub flap_half_life: Duration,
+    /// The longest that a 503 with Retry-After holds judgement back.
+    pub hold_down_max: Duration,
     /// Whether OPTIONS are sent and judged.
     pub judge_options: bool,
     /// Whether no binding means down.
@@ -32,8 +42,12 @@ impl Profile {
             .fast_interval
             .clamp(Duration::from_millis(10), self.interval);
         self.timeout = self.timeout.clamp(Duration::from_millis(10), self.interval);
+        self.timeout_max = self.timeout_max.max(self.timeout);
         self.fall = self.fall.max(1);
+        self.fall_max = self.fall_max.max(self.fall);
         self.rise = self.rise.max(1);
+        self.hold_max = self.hold_max.max(self.hold);
+        self.flap_half_life = self.flap_half_life.max(Duration::from_millis(10));
         self
     }
 
@@ -56,12 +70,6 @@ pub fn worst_case_recovery(profile: &Profile) -> Duration {
     let profile = profile.sane();
     let proven = profile.fast_step() + profile.fast_interval * u32::from(profile.rise - 1);
     profile.hold.max(proven) + profile.fast_step() + profile.timeout
-}
-
-/// Whether an OPTIONS answer shows a living phone: all do except 408 and 503 (RFC 3261 §11.2 lets a busy one answer as it would an
-/// INVITE); codes in `alive_codes` always do.
-pub fn counts_as_alive(code: u16, alive_codes: &[u16]) -> bool {
-    alive_codes.contains(&code) || !matches!(code, 408 | 503)
 }
 
 /// Whether a final answer to an INVITE is a fault of the line: a listed code, before any 18x.

@@ -21,7 +21,7 @@
 //!   could never prove itself.
 use core::time::Duration;
 
-use super::{Cause, Class, Health, Profile};
+use super::{Cause, Class, Health, Profile, Unreachable};
 use sip_core::time::Timestamp;
 
 /// How a call to the target went.
@@ -36,8 +36,13 @@ pub enum CallOutcome {
     },
     /// No answer at all within the answer timer.
     Silent,
-    /// ICMP error, refused or broken connection.
-    TransportError,
+    /// It could not be delivered, and somebody said so.
+    Unreachable {
+        /// Who said it and how.
+        kind: Unreachable,
+        /// Whether the report came from the target's own address.
+        by_target: bool,
+    },
 }
 
 /// What a state rests on.
@@ -228,7 +233,7 @@ impl TargetHealth {
             }
             CallOutcome::Fault { code } => Cause::CallFailed(code),
             CallOutcome::Silent => Cause::CallSilent,
-            CallOutcome::TransportError => Cause::Icmp,
+            CallOutcome::Unreachable { kind, .. } => Cause::Unreachable(kind),
         };
         self.evidence.last_fault = Some(now);
         let together = self
@@ -306,7 +311,7 @@ impl TargetHealth {
             .evidence
             .options_faults
             .saturating_add(self.evidence.call_faults);
-        let enough = if cause == Cause::Icmp {
+        let enough = if matches!(cause, Cause::Unreachable(_)) {
             profile.fall.max(2)
         } else {
             profile.fall

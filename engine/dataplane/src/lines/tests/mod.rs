@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use route_core::{CallOutcome, Cause, Delta, Health, LineSlot};
+use route_core::{CallOutcome, Cause, Delta, FaultPlace, Health, LineSlot};
 use sip_core::time::Timestamp;
 
 use crate::events::{BindingChange, EventBody};
@@ -158,6 +158,7 @@ fn verdict_row(stage: &Stage, health: Health, cause: &str) -> VerdictRow {
         since_unix_ms,
         cause: cause.to_owned(),
         evidence: "as it was".to_owned(),
+        place: FaultPlace::Unclear,
     }
 }
 

@@ -9,11 +9,11 @@ fn silence_is_diverted_after_exactly_the_answer_timer() {
     let mut net = Net::new();
     net.from(CORE, &invite(SINGLE, "a"));
     net.one_to(CORE, "SIP/2.0 100");
-    net.wait_ms(1_996);
+    net.wait_ms(1_896);
     net.nothing_to(CORE);
     net.wait_ms(4);
     let answer = net.one_to(CORE, "SIP/2.0 302 Moved Temporarily");
-    assert_eq!(2_000, net.elapsed_ms(&answer));
+    assert_eq!(1_900, net.elapsed_ms(&answer));
     assert_eq!(
         "<sip:+491713920001@core.example.net;user=phone;cause=408>;q=1.0",
         value(&answer.text, "Contact")
