@@ -97,6 +97,8 @@ test-rust: $(STAMPS)/rust
 	@cd engine && $(CARGO) test --workspace --locked --quiet --doc
 	$(call say,Tests of the load generator)
 	@cd benchmarks/loadgen && $(CARGO) test --locked --quiet
+	$(call say,Tests of the impairment box)
+	@cd tests/faults/laboratory/box && $(CARGO) test --locked --quiet
 
 # Tests whose Debian programs are missing are skipped by name; with CI=true that is a failure (tests/harness/programs.py).
 test-python: $(STAMPS)/dev $(STAMPS)/engine
@@ -135,10 +137,12 @@ lint-rust: $(STAMPS)/rust
 	@cd engine && $(CARGO) fmt --all --check
 	@cd engine/fuzz && $(CARGO) fmt --check
 	@cd benchmarks/loadgen && $(CARGO) fmt --check
+	@cd tests/faults/laboratory/box && $(CARGO) fmt --check
 	$(call say,clippy)
 	@cd engine && $(CARGO) clippy --workspace --all-targets --locked --quiet -- -D warnings
 	@cd engine/fuzz && $(CARGO) clippy --locked --quiet -- -D warnings
 	@cd benchmarks/loadgen && $(CARGO) clippy --all-targets --locked --quiet -- -D warnings
+	@cd tests/faults/laboratory/box && $(CARGO) clippy --all-targets --locked --quiet -- -D warnings
 	$(call say,cargo doc)
 	@cd engine && RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items --locked --quiet
 	@if cargo deny --version >/dev/null 2>&1; then printf '== cargo deny\n'; cd engine && cargo deny --log-level error check; \

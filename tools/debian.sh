@@ -13,6 +13,8 @@ declare -A test=(
   [kamailio]=kamailio          # the benchmark's peer; htable, sl, tm, registrar are in this package
   [redis-server]=redis-server  # the store's tests against Redis 7.0, beside the embedded server
   [ip]=iproute2                # network namespaces of make test-root
+  [nft]=nftables               # NAT and cuts of the fault laboratory
+  [dnsmasq]=dnsmasq-base       # its name server
 )
 
 check_only=
