@@ -1,0 +1,103 @@
+"""The customers of the laboratory: their lines, numbers and diversions. Every system under test is given the same.
+
+Numbers of single lines are from the ranges kept for fiction; those of the fleet are synthetic, in namespaces only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.faults.laboratory import plan
+
+REALM = "sip.laboratory.invalid"
+TRUNK, GATEWAY, PAIR = "line-trunk", "line-gateway", "line-pair"
+TRUNK_USER, TRUNK_PASSWORD = "trunk-a", "secret-of-trunk-a"
+_FLEET = "+49302100"
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A line, how it is reached, its numbers, and where its calls go while it is down."""
+
+    line: str
+    product: str
+    base: str
+    """Its block: the base with so many `digits` behind."""
+    target: str
+    peers: tuple[str, ...] = ()
+    """Static peers in order of preference; none: it registers."""
+    user: str = ""
+    password: str = ""
+    digits: int = 2
+
+    def numbers(self) -> list[str]:
+        """Return its numbers."""
+        return [f"{self.base}{n:0{self.digits}}" for n in range(10**self.digits)]
+
+
+def trunk() -> Customer:
+    """The phone system behind the router, which registers."""
+    return Customer(TRUNK, "sipTrunk 2.0", "+49302312501", "+491713920010", user=TRUNK_USER, password=TRUNK_PASSWORD, digits=1)
+
+
+def gateway() -> Customer:
+    """A static gateway with a public address."""
+    return Customer(GATEWAY, "PMX NGN", "+4940669691", "+491713920030", peers=(f"{plan.SECOND}:{plan.SIP_PORT}",))
+
+
+def pair() -> Customer:
+    """Two static peers: the primary one behind the router (which leads port 5060 to it), the backup at the second site."""
+    peers = (f"{plan.ROUTER}:{plan.SIP_PORT}", f"{plan.SECOND}:{plan.SIP_PORT}")
+    return Customer(PAIR, "sipTrunk 2.0 Pro", "+4940669692", "+491713920040", peers=peers)
+
+
+def fleet(count: int) -> list[Customer]:
+    """Lines of customers that share nothing, one static phone each."""
+    return [
+        Customer(
+            f"line-f{index:05}",
+            "PMX NGN",
+            f"{_FLEET}{index:04}",
+            "+491713920050",
+            peers=(f"{plan.fleet_address(index)}:{plan.SIP_PORT}",),
+            digits=1,
+        )
+        for index in range(count)
+    ]
+
+
+def document(customers: Sequence[Customer]) -> dict[str, Any]:
+    """Return the load document of sipproxy."""
+    return {
+        "customers": [
+            {
+                "id": f"customer-{customer.line}",
+                "name": f"Customer of {customer.line}",
+                "orders": [
+                    {
+                        "id": f"order-{customer.line}",
+                        "product": customer.product,
+                        "site": {"id": f"site-{customer.line}", "address": f"Teststraße {number}, Musterstadt"},
+                        "lines": [_line(customer)],
+                        **_numbers(customer),
+                    }
+                ],
+            }
+            for number, customer in enumerate(customers, 1)
+        ]
+    }
+
+
+def _line(customer: Customer) -> dict[str, Any]:
+    if customer.peers:
+        return {"id": customer.line, "peers": list(customer.peers)}
+    return {"id": customer.line, "user": customer.user, "password": customer.password}
+
+
+def _numbers(customer: Customer) -> dict[str, Any]:
+    block = f"block-{customer.line}"
+    extensions = f"{0:0{customer.digits}}-{10**customer.digits - 1}"
+    return {
+        "blocks": [{"id": block, "base": customer.base, "extensions": extensions}],
+        "diversions": [{"block": block, "to": customer.target, "armed": True}],
+    }

@@ -1,0 +1,34 @@
+"""Says where a row breaks its scenario's limits."""
+
+from tests.faults.laboratory.measure import Row
+from tests.faults.laboratory.scenarios import Limits
+
+
+def broken(row: Row, limits: Limits, *, margin_s: float = 0.0) -> list[str]:
+    """Return a sentence for each limit that the row does not keep. ``margin_s`` is added to times, for a machine that does other work."""
+    found = [f"{row.lost} calls were lost ({row.statuses})"] if limits.lost is not None and row.lost > limits.lost else []
+    if limits.wrongly_diverted is not None and row.wrongly_diverted > limits.wrongly_diverted:
+        found.append(f"{row.wrongly_diverted} calls were diverted although the line could have answered")
+    if limits.false_verdicts is not None and row.false_verdicts > limits.false_verdicts:
+        found.append(f"{row.false_verdicts} false verdicts")
+    if not limits.diverts and row.diverted > row.wrongly_diverted:
+        found.append(f"{row.diverted} calls were diverted")
+    if row.violations:
+        found.append(f"a caller saw what it must not: {row.violations[:3]}")
+    if row.offered == row.diverted or not row.offered:
+        found.append("no call reached a phone: the run shows nothing")
+    if limits.first_diverted_s is not None:
+        found += _late("the first diverted call", row.first_diverted_s, limits.first_diverted_s, margin_s)
+    if limits.down_s is not None:
+        found += _late("the verdict down", row.fault_to_down_s, limits.down_s, margin_s)
+    if limits.delivered_s is not None:
+        found += _late("the first call after the repair", row.repair_to_delivered_s, limits.delivered_s, margin_s)
+        if row.never_delivered:
+            found.append("after a repair no call was delivered any more")
+    return found
+
+
+def _late(what: str, measured: float | None, limit: float, margin_s: float) -> list[str]:
+    if measured is None:
+        return [f"{what} did not come"]
+    return [f"{what} took {measured:.3f} s, at most {limit:g} s"] if measured > limit + margin_s else []

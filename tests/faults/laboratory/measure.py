@@ -1,0 +1,233 @@
+"""What a run measured, exactly. Every figure of the report is computed here from the records of calls and from the truth.
+
+- **completed**: answered by the phone system; **rang**: it rang, and the fault came before the answer (the call found its phone);
+  **declined**: busy and the like.
+- **diverted**: answered 302 with the rule's own target. **wrongly diverted**: diverted although the line could have answered all the
+  time from the INVITE to the 302. Calls placed between a repair and the first call that the phone system got after it are
+  **diverted after repair** instead; that time is a column of its own (*repair → delivered*). On a line that loses half of all packets per
+  direction nobody can say what would have been answered: its diverted calls are neither.
+- **lost**: neither the phone nor a diversion, although the system was up from the INVITE to the failure, or for Timer B (32 s) when
+  nothing came. **open at kill**: the same while the system was down for a part of that time.
+- **first diverted**: INVITE to 302 of the first call that was placed after the fault and diverted; **slowest**: of any of them.
+- **fault → all**: from the fault to the last call that was placed before the repair and not diverted. **fault → at once**: to
+  the first call answered 302 within 100 ms. **fault → down**: to the verdict.
+- **repair → delivered**: from the moment when the line is reachable, its phone system works and its registration leads to it, to
+  the first ringing or answer that a caller gets after that.
+- **false verdicts**: changes to down while the line could have answered, and for `_DETECTION_S` before.
+- **violations**: what a caller must never see: two final answers, an answer after the diversion, a target of another rule.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tests.faults.laboratory.caller import CallRecord
+from tests.faults.laboratory.truth import LineTruth, Timeline
+from tests.faults.laboratory.wire import TIMER_B_S
+
+AT_ONCE_S = 0.1
+"""A 302 that no line was asked for; generous, for a machine that does other work."""
+_DETECTION_S = 20.0
+"""A verdict that comes so long after a line was able again judges the past: no probe's evidence is older (18 s at the bound)."""
+_SUCCESS, _REDIRECTION, _REFUSAL = 200, 300, 400
+_DECLINED = frozenset({404, 486, 600, 603})
+"""Answers of a living phone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A change that a system under test announced."""
+
+    at: float
+    line: str
+    health: str
+    cause: str = ""
+
+
+@dataclass
+class Observation:
+    """Everything that one system under test did in one run."""
+
+    system: str
+    lines: dict[str, LineTruth]
+    line_of: Callable[[str], str]
+    """Number called → line."""
+    target_of: Callable[[str], str]
+    """Number called → the target of its rule, as a part of the Contact."""
+    records: list[CallRecord] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    up: Timeline = field(default_factory=Timeline)
+    """The system's process runs."""
+    fault: float = 0.0
+    repair: float = 0.0
+    end: float = 0.0
+    judged: bool = True
+    """False: at this loss nobody can say what would have been answered."""
+    probes: int = 0
+    invites: int = 0
+    """INVITEs that the system sent to lines, copies included."""
+    reached: Mapping[str, float] = field(default_factory=dict)
+    """Call-ID → when the first copy came to a phone system, where that is known."""
+
+
+def outcome(record: CallRecord, seen: Observation, able: Mapping[str, Timeline], delivered: Mapping[str, list[float]]) -> str:
+    """Return the one word that a call is counted under."""
+    if _SUCCESS <= record.status < _REDIRECTION:
+        return "completed"
+    if record.diverted:
+        return _diverted(record, seen, able, delivered)
+    if record.ringing:
+        return "rang"
+    if record.status in _DECLINED:
+        return "declined"
+    return "lost" if seen.up.throughout(record.sent, record.final or record.sent + TIMER_B_S) else "open at kill"
+
+
+def _diverted(record: CallRecord, seen: Observation, able: Mapping[str, Timeline], delivered: Mapping[str, list[float]]) -> str:
+    line = seen.line_of(record.number)
+    if not seen.judged or not able[line].throughout(record.sent, record.final):
+        return "diverted"
+    spans = able[line].spans(seen.end)
+    begin = max(begin for begin, _ in spans if begin <= record.sent)
+    first = next((moment for moment in delivered[line] if moment >= begin), None)
+    repaired = begin > spans[0][0]
+    return "diverted after repair" if repaired and (first is None or record.sent <= first) else "wrongly diverted"
+
+
+def _delivered(seen: Observation) -> dict[str, list[float]]:
+    """Return for each line the times at which callers heard a phone, in order."""
+    moments: dict[str, list[float]] = {line: [] for line in seen.lines}
+    for record in seen.records:
+        if record.reached_phone:
+            moments[seen.line_of(record.number)].append(record.ringing or record.final)
+    return {line: sorted(times) for line, times in moments.items()}
+
+
+@dataclass
+class Row:
+    """One row of the report. Times in seconds, None where there was nothing to measure."""
+
+    scenario: str
+    system: str
+    offered: int = 0
+    completed: int = 0
+    rang: int = 0
+    declined: int = 0
+    diverted: int = 0
+    lost: int = 0
+    open_at_kill: int = 0
+    wrongly_diverted: int = 0
+    diverted_after_repair: int = 0
+    first_diverted_s: float | None = None
+    slowest_diverted_s: float | None = None
+    fault_to_all_s: float | None = None
+    fault_to_at_once_s: float | None = None
+    fault_to_down_s: float | None = None
+    repair_to_delivered_s: float | None = None
+    never_delivered: bool = False
+    """A repair after which no call reached the phone until the end of the run."""
+    probes: int = 0
+    invites: int = 0
+    verdict_changes: int = 0
+    false_verdicts: int = 0
+    violations: list[str] = field(default_factory=list)
+    causes: list[str] = field(default_factory=list)
+    """Causes of the verdicts down, in order, each once."""
+    statuses: dict[str, int] = field(default_factory=dict)
+    """Final statuses of the calls that were lost."""
+    notes: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return asdict(self)
+
+
+def measure(scenario: str, seen: Observation) -> tuple[Row, list[str]]:
+    """Return the row and each call's outcome, in the order of the records."""
+    able = {line: truth.able() for line, truth in seen.lines.items()}
+    delivered = _delivered(seen)
+    outcomes = [outcome(record, seen, able, delivered) for record in seen.records]
+    counts = Counter(outcomes)
+    row = Row(scenario, seen.system, offered=len(outcomes), probes=seen.probes, invites=seen.invites)
+    row.completed, row.rang, row.declined = counts["completed"], counts["rang"], counts["declined"]
+    row.diverted = counts["diverted"] + counts["wrongly diverted"] + counts["diverted after repair"]
+    row.lost, row.open_at_kill = counts["lost"], counts["open at kill"]
+    row.wrongly_diverted, row.diverted_after_repair = counts["wrongly diverted"], counts["diverted after repair"]
+    row.violations = _violations(seen)
+    lost = [record for record, word in zip(seen.records, outcomes, strict=True) if word == "lost"]
+    row.statuses = dict(Counter(str(record.status or "none") for record in lost))
+    if seen.fault:
+        _fault_times(row, seen)
+    _repair_times(row, seen, able, delivered)
+    _verdicts(row, seen, able)
+    return row, outcomes
+
+
+def _violations(seen: Observation) -> list[str]:
+    found = [f"{record.call_id}: {text}" for record in seen.records for text in record.violations]
+    return found + [
+        f"{record.call_id}: {record.number} was diverted to {record.targets[0]}"
+        for record in seen.records
+        if record.diverted and seen.target_of(record.number) not in record.targets[0]
+    ]
+
+
+def _fault_times(row: Row, seen: Observation) -> None:
+    until = seen.repair or seen.end
+    during = sorted((record for record in seen.records if seen.fault <= record.sent < until), key=lambda record: record.sent)
+    diverted = [record for record in during if record.diverted]
+    if not diverted:
+        return
+    row.first_diverted_s = diverted[0].delay_s
+    row.slowest_diverted_s = max(record.delay_s for record in diverted)
+    at_once = next((record for record in diverted if record.delay_s <= AT_ONCE_S), None)
+    row.fault_to_at_once_s = at_once.sent - seen.fault if at_once else None
+    others = [record.sent for record in during if not record.diverted]
+    row.fault_to_all_s = max(others) - seen.fault if others else 0.0
+
+
+def _repair_times(row: Row, seen: Observation, able: Mapping[str, Timeline], delivered: Mapping[str, list[float]]) -> None:
+    """The longest time from being able again to the first delivery, over all repairs of all lines that are called."""
+    called = {seen.line_of(record.number) for record in seen.records}
+    waits: list[float] = []
+    for line in called:
+        for begin, end in able[line].spans(seen.end)[1:]:
+            first = next((moment for moment in delivered[line] if begin <= moment), None)
+            tried = any(begin <= record.sent < end for record in seen.records if seen.line_of(record.number) == line)
+            if first is not None and first <= end:
+                waits.append(first - begin)
+            elif tried:
+                row.never_delivered = True
+    row.repair_to_delivered_s = max(waits, default=None)
+
+
+def _verdicts(row: Row, seen: Observation, able: Mapping[str, Timeline]) -> None:
+    row.verdict_changes = len(seen.verdicts)
+    downs = [verdict for verdict in seen.verdicts if verdict.health == "down"]
+    row.causes = list(dict.fromkeys(verdict.cause for verdict in downs if verdict.cause))
+    if seen.fault:
+        after = [verdict.at - seen.fault for verdict in downs if verdict.at >= seen.fault]
+        row.fault_to_down_s = min(after, default=None)
+    if seen.judged:
+        row.false_verdicts = sum(
+            able[verdict.line].throughout(verdict.at - _DETECTION_S, verdict.at)
+            or (able[verdict.line].at(verdict.at) and _always(able[verdict.line], verdict.at))
+            for verdict in downs
+            if verdict.line in able
+        )
+
+
+def _always(able: Timeline, until: float) -> bool:
+    """Say whether a line was able from its first moment up to ``until``."""
+    return all(value for moment, value in able.changes if moment <= until)
+
+
+def worst(rows: Sequence[Row]) -> dict[str, int]:
+    """Return the sums that must be 0."""
+    return {
+        "lost": sum(row.lost for row in rows),
+        "wrongly diverted": sum(row.wrongly_diverted for row in rows),
+        "false verdicts": sum(row.false_verdicts for row in rows),
+        "violations": sum(len(row.violations) for row in rows),
+    }

@@ -1,0 +1,268 @@
+"""Runs one scenario: builds the sides, lets calls flow, breaks and repairs at the same moments on both, and measures."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from tests.faults.laboratory import customers, faults, plan
+from tests.faults.laboratory.customers import PAIR, TRUNK
+from tests.faults.laboratory.fleet import Fleet
+from tests.faults.laboratory.measure import Observation, Row, measure
+from tests.faults.laboratory.network import Laboratory
+from tests.faults.laboratory.phone_system import Account, PhoneSystem
+from tests.faults.laboratory.scenarios import LINES, Scenario
+from tests.faults.laboratory.side import Hand, Side
+from tests.faults.laboratory.systems import Ours, System
+
+READY_S = 30.0
+_SETTLE_S = 55.0
+_OF_THE_PHONE = (faults.PhoneKilled, faults.PhoneMisbehaves, faults.RegistrationExpires)
+"""Faults whose truth the phone system writes down itself."""
+Say = Callable[[str], None]
+
+
+@dataclass
+class Result:
+    """What a run of one system gave."""
+
+    row: Row
+    seen: Observation
+    outcomes: list[str]
+    begun: float
+    """When the first call was due."""
+
+
+async def run(scenario: Scenario, *, seed: int, systems: Sequence[str], say: Say) -> list[Result]:
+    """Run a scenario on each system at the same time, in networks of their own; return the results in the order of ``systems``."""
+    with ExitStack() as stack:
+        sides = list(await asyncio.gather(*(_build(scenario, seed, name) for name in systems)))
+        for side in sides:
+            stack.callback(side.close)
+        await asyncio.gather(*(_ready(scenario, side) for side in sides))
+        say("all lines are up, calls begin")
+        begun = time.time()
+        marks = await asyncio.gather(*(_side(scenario, side, seed, begun, say) for side in sides))
+        results = []
+        for side, (fault, repair) in zip(sides, marks, strict=True):
+            seen = side.observation()
+            seen.fault, seen.repair, seen.judged = fault, repair, scenario.judged
+            row, outcomes = measure(scenario.key, seen)
+            results.append(Result(row, seen, outcomes, begun))
+        return results
+
+
+# ---- building ----------------------------------------------------------------------------------------------------------------
+
+
+async def _build(scenario: Scenario, seed: int, name: str) -> Side:
+    lab = Laboratory(seed=seed, forwarding=scenario.forwarding)
+    await asyncio.to_thread(lab.__enter__)
+    system = _system(scenario, lab, name)
+    lab.actors.server = system
+    await asyncio.to_thread(system.start)
+    lines = _customers(scenario)
+    await asyncio.to_thread(system.provision, lines)
+    side = Side(lab, system, lines)
+    side.up.begin()
+    _phones(scenario, side, seed)
+    return side
+
+
+def _system(scenario: Scenario, lab: Laboratory, name: str) -> System:
+    if name == "sipproxy":
+        environment = lab.clock.environment() if scenario.clock else None
+        return Ours(lab.namespaces.us, lab.folder, changes=scenario.settings, environment=environment)
+    raise ValueError(f"there is no system {name}")
+
+
+def _customers(scenario: Scenario) -> list[customers.Customer]:
+    single = {"trunk": customers.trunk, "gateway": customers.gateway, "pair": customers.pair, "fleet": customers.trunk}
+    return [single[scenario.line](), *customers.fleet(scenario.fleet)]
+
+
+def _phones(scenario: Scenario, side: Side, seed: int) -> None:
+    spaces = side.lab.namespaces
+    if scenario.line in {"trunk", "fleet"}:
+        account = Account(
+            customers.TRUNK_USER,
+            customers.TRUNK_PASSWORD,
+            (plan.PROXY, plan.SIP_PORT),
+            expires_s=scenario.expires_s,
+            refresh_s=scenario.refresh_s,
+        )
+        phone = PhoneSystem(spaces.pbx, plan.PBX, plan.SIP_PORT, name="pbx", seed=seed, account=account)
+        side.phones["phone"] = phone
+        side.truth[TRUNK].phone, side.truth[TRUNK].registered = phone.phone, phone.registered
+    if scenario.line == "pair":
+        side.phones["phone"] = PhoneSystem(spaces.pbx, plan.PBX, plan.SIP_PORT, name="primary", seed=seed)
+        side.truth[PAIR].phone.begin(1.0)
+        side.truth[PAIR].registered.begin(1.0)
+    if scenario.line in {"pair", "gateway"}:
+        second = PhoneSystem(spaces.second, plan.SECOND, plan.SIP_PORT, name="second", seed=seed + 1)
+        side.phones["second"] = second
+        if scenario.line == "gateway":
+            side.truth[LINES["gateway"]].phone, side.truth[LINES["gateway"]].registered = second.phone, second.registered
+    side.fleet = Fleet(spaces.fleet, seed=seed)
+    for line, truth in side.truth.items():
+        if line not in LINES.values():
+            truth.phone = side.fleet.phone
+            truth.registered.begin(1.0)
+    for phone in side.phones.values():
+        phone.start()
+    side.fleet.start()
+    side.lab.actors.phone = Hand(side.phones["phone"]) if "phone" in side.phones else None
+    side.lab.actors.second = Hand(side.phones["second"]) if "second" in side.phones else None
+
+
+async def _ready(scenario: Scenario, side: Side) -> None:
+    """Wait until every line is up and answers OPTIONS."""
+    side.watch()
+    limit = time.monotonic() + READY_S
+    while time.monotonic() < limit:
+        faulty = await asyncio.to_thread(side.system.faulty)
+        registered = all(phone.registered.at(time.time()) for phone in side.phones.values())
+        probed = all(phone.counts["OPTIONS"] for phone in side.phones.values())
+        if registered and probed and not faulty:
+            side.verdicts.clear()
+            return
+        await asyncio.sleep(0.1)
+    raise TimeoutError(f"{scenario.key}: lines of {side.system.name} that are not up after {READY_S:.0f} s: {faulty}")
+
+
+# ---- the run -----------------------------------------------------------------------------------------------------------------
+
+
+async def _side(scenario: Scenario, side: Side, seed: int, begun: float, say: Say) -> tuple[float, float]:
+    """Place calls, break and repair; return when the fault and the repair were in force."""
+    traffic = asyncio.create_task(_traffic(scenario, side, seed, begun))
+    teller = asyncio.create_task(_tell(side, begun, say))
+    fault = scenario.fault()
+    try:
+        await _until(begun + scenario.before_s)
+        began = await _begin(scenario, side, fault)
+        say(f"{side.system.name}: {fault.title}")
+        if isinstance(fault, faults.Amid):
+            await _until(began + scenario.meanwhile_s)
+            await _meanwhile(side, fault)
+            say(f"{side.system.name}: meanwhile {fault.title}")
+        await _until(begun + scenario.before_s + scenario.fault_s)
+        ended = await _end(scenario, side, fault)
+        say(f"{side.system.name}: repaired")
+        if scenario.reregister_s is not None and "phone" in side.phones:
+            await asyncio.sleep(scenario.reregister_s)
+            side.phones["phone"].reregister()
+        await traffic
+        await side.core.settle(_SETTLE_S)
+    finally:
+        traffic.cancel()
+        teller.cancel()
+    return _moment_of_fault(scenario, side, fault, began, ended), ended
+
+
+async def _until(moment: float) -> None:
+    await asyncio.sleep(max(0.0, moment - time.time()))
+
+
+async def _traffic(scenario: Scenario, side: Side, seed: int, begun: float) -> None:
+    who = side.customers[1:] if scenario.line == "fleet" else side.customers[:1]
+    if scenario.fault.__name__ in {"UplinkCut", "UplinkUnplugged"}:
+        who = side.customers
+    numbers = [number for customer in who for number in customer.numbers()]
+    if not scenario.quiet:
+        await side.core.run(numbers, scenario.rate, scenario.length_s, seed)
+        return
+    await side.core.run(numbers, scenario.rate, scenario.before_s - 1.0, seed)
+    # The fault is found without a call; a second before the repair calls show what was found.
+    await _until(begun + scenario.before_s + scenario.fault_s - 1.0)
+    await side.core.run(numbers, scenario.rate, scenario.after_s + 1.0, seed + 1)
+
+
+def _concerned(scenario: Scenario, side: Side, fault: faults.Fault) -> list[str]:
+    fleet = [customer.line for customer in side.customers if customer.line not in LINES.values()]
+    return {
+        "customer": [side.customers[0].line],
+        "fleet": fleet,
+        "all": [customer.line for customer in side.customers],
+        "nobody": [],
+    }[fault.who]
+
+
+class _WatchedFlapping(faults.Flapping):
+    """Says when it turns."""
+
+    turned: Callable[[bool], None]
+
+    def _turn(self, lab: Laboratory, *, cut: bool) -> None:
+        if cut:
+            self.turned(False)  # noqa: FBT003
+        super()._turn(lab, cut=cut)
+        if not cut:
+            self.turned(True)  # noqa: FBT003
+
+
+async def _begin(scenario: Scenario, side: Side, fault: faults.Fault) -> float:
+    """Break it. A line counts as unable from before the first move."""
+    first = fault.first if isinstance(fault, faults.Amid) else fault
+    lines = _concerned(scenario, side, first)
+    if isinstance(fault, faults.Flapping):
+        fault.__class__ = _WatchedFlapping
+        fault.turned = lambda works: side.path(works=works, lines=lines)  # type: ignore[attr-defined]
+    elif not first.deliverable and not isinstance(first, _OF_THE_PHONE):
+        side.path(works=False, lines=lines)
+    if isinstance(first, faults.RouterDead) and TRUNK in side.truth:
+        side.phones["phone"].binding_lost()
+    restarts = type(fault).__name__ == "ServerRestarted"
+    if restarts:
+        side.up.end()
+    began = time.time()
+    await asyncio.to_thread(fault.begin, side.lab)
+    if restarts:
+        side.up.begin()
+    return began
+
+
+async def _meanwhile(side: Side, fault: faults.Amid) -> None:
+    if fault.second is None:
+        side.up.end()
+    await asyncio.to_thread(fault.meanwhile, side.lab)
+    side.up.begin()
+
+
+async def _end(scenario: Scenario, side: Side, fault: faults.Fault) -> float:
+    """Repair it. A line counts as able from after the last move."""
+    await asyncio.to_thread(fault.end, side.lab)
+    ended = time.time()
+    first = fault.first if isinstance(fault, faults.Amid) else fault
+    if not first.deliverable and not isinstance(first, _OF_THE_PHONE):
+        side.path(works=True, lines=_concerned(scenario, side, first))
+    return ended
+
+
+def _moment_of_fault(scenario: Scenario, side: Side, fault: faults.Fault, began: float, ended: float) -> float:
+    """A registration that runs out is a fault from then on, not from the first REGISTER that did not come."""
+    if isinstance(fault, faults.RegistrationExpires):
+        able = side.truth[LINES[scenario.line]].able()
+        return next((at for at, value in able.changes if not value and began <= at <= ended), began)
+    return began
+
+
+async def _tell(side: Side, begun: float, say: Say) -> None:
+    """Say every five seconds how it goes."""
+    while True:
+        await asyncio.sleep(5)
+        records = side.core.records
+        done = sum(200 <= record.status < 300 for record in records)
+        diverted = sum(record.diverted for record in records)
+        failed = sum(record.status >= 400 or bool(record.gave_up) for record in records)
+        state = ", ".join(f"{line} {health}" for line, (health, _, _) in list(_last(side).items())[:3]) or "all up"
+        say(
+            f"{side.system.name:>9} {time.time() - begun:5.0f} s: {len(records)} calls, {done} answered, {diverted} diverted,"
+            f" {failed} failed; {state}"
+        )
+
+
+def _last(side: Side) -> dict[str, tuple[str, str, float]]:
+    latest = {verdict.line: (verdict.health, verdict.cause, verdict.at) for verdict in side.verdicts}
+    return {line: state for line, state in latest.items() if state[0] != "up"}

@@ -1,0 +1,182 @@
+"""What is broken, when, under which traffic, and what must come out of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tests.faults.laboratory import faults
+from tests.faults.laboratory.customers import GATEWAY, PAIR, TRUNK
+from tests.faults.laboratory.network import Laboratory
+
+Line = Literal["trunk", "gateway", "pair", "fleet"]
+LINES = {"trunk": TRUNK, "gateway": GATEWAY, "pair": PAIR}
+
+FIRST_S, AFTER_ICMP_S = 2.0, 0.05
+"""Delay that the first diverted call may have: without prior evidence, and after ICMP."""
+SILENT_CUT_S = 14.0
+"""A silent cut without any call is a verdict within."""
+RETURN_S = 2.0
+"""Reachable and registered → delivered."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run must keep; None is not asked for."""
+
+    lost: int | None = 0
+    wrongly_diverted: int | None = 0
+    false_verdicts: int | None = 0
+    first_diverted_s: float | None = FIRST_S
+    down_s: float | None = None
+    delivered_s: float | None = RETURN_S
+    diverts: bool = True
+    """False: no call of this run may be diverted at all."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One fault under traffic. Seconds count from the first call."""
+
+    key: str
+    fault: Callable[[], faults.Fault]
+    line: Line = "trunk"
+    limits: Limits = field(default_factory=Limits)
+    before_s: float = 12.0
+    fault_s: float = 22.0
+    after_s: float = 16.0
+    rate: float = 20.0
+    quiet: bool = False
+    """No calls from one second before the fault until it is over: probing alone must notice."""
+    meanwhile_s: float = 0.0
+    """For two faults: the second begins so long after the first."""
+    reregister_s: float | None = None
+    """The phone system registers again so long after the repair; its own refresh is left alone."""
+    expires_s: int = 300
+    refresh_s: float = 60.0
+    forwarding: bool = False
+    """The router leads port 5060 to the phone system."""
+    fleet: int = 12
+    """Lines of other customers that stand beside it, in order unless the fault is theirs."""
+    alone: bool = False
+    """Run by itself: its figures are small, or its load is large."""
+    kamailio: bool = True
+    clock: bool = False
+    """The system runs with a wall clock that can jump."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    judged: bool = True
+    phone: Literal["ours", "sipp", "baresip"] = "ours"
+    smoke: bool = False
+    tolerance: str = ""
+    """A sentence for the report on what the figures mean here."""
+
+    @property
+    def length_s(self) -> float:
+        """How long calls are placed."""
+        return self.before_s + self.fault_s + self.after_s
+
+
+class Nothing(faults.Fault):
+    """No fault: the time around it shows what is normal."""
+
+    name = "nothing"
+    description = "Everything is in order."
+    who = "nobody"
+    deliverable = True
+    sign = "none"
+    place = ""
+
+    def begin(self, lab: Laboratory) -> None:
+        """Leave it."""
+
+    def end(self, lab: Laboratory) -> None:
+        """Leave it."""
+
+
+class ServerRestarted(faults.Fault):
+    """The system under test itself is killed and started again while every line is well."""
+
+    name = "server killed and restarted"
+    description = "kill -9 of the server under test, then a start on what it had stored; every line is well."
+    who = "nobody"
+    deliverable = True
+    sign = "none"
+    place = ""
+
+    def begin(self, lab: Laboratory) -> None:
+        """Kill and start."""
+        server = lab.actors.the_server()
+        server.kill()
+        server.start()
+
+    def end(self, lab: Laboratory) -> None:
+        """It runs already."""
+
+
+def _misbehaves(mode: str) -> Callable[[], faults.Fault]:
+    return lambda: faults.PhoneMisbehaves(mode=mode)  # type: ignore[arg-type]
+
+
+_ICMP = Limits(first_diverted_s=AFTER_ICMP_S)
+_NONE = Limits(first_diverted_s=None, delivered_s=None, diverts=False)
+_CAUSE = "one of the four causes of the service description"
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario("data-line-cut", faults.DataLineCut, smoke=True),
+    Scenario(
+        "data-line-cut-without-calls",
+        faults.DataLineCut,
+        quiet=True,
+        fault_s=20.0,
+        rate=5.0,
+        smoke=True,
+        limits=Limits(first_diverted_s=None, down_s=SILENT_CUT_S),
+    ),
+    # The router needs three seconds to find out that nobody is there; until then the line is silent.
+    Scenario("customer-network-cut", faults.LanUnplugged),
+    Scenario("customer-network-cut-silent", faults.LanSilent),
+    Scenario("router-dead", faults.RouterDead, reregister_s=2.0, limits=_ICMP),
+    Scenario("router-reboot", faults.RouterReboot, reregister_s=2.0, fault_s=10.0),
+    Scenario("phone-killed", faults.PhoneKilled, limits=_ICMP, smoke=True),
+    Scenario("phone-hung", _misbehaves("silent"), smoke=True),
+    Scenario("phone-503", _misbehaves("unavailable"), limits=_ICMP),
+    Scenario("phone-503-retry-after", _misbehaves("retry_after"), limits=_ICMP),
+    # 100 alone says that somebody is there: the trying timer holds, not the answer timer.
+    Scenario("phone-100-only", _misbehaves("trying_only"), limits=Limits(first_diverted_s=None)),
+    Scenario("phone-options-only", _misbehaves("options_only"), smoke=True),
+    Scenario("phone-invites-only", faults.InvitesOnly, limits=_NONE),
+    Scenario("registration-expires", faults.RegistrationExpires, expires_s=10, refresh_s=4.0, fault_s=26.0, limits=_ICMP),
+    Scenario("deregisters", faults.Deregisters, limits=_ICMP),
+    Scenario("loss-5", lambda: faults.loss(5), limits=_NONE, fault_s=40.0),
+    Scenario("loss-20", lambda: faults.loss(20), fault_s=40.0, limits=Limits(wrongly_diverted=None, delivered_s=None)),
+    Scenario(
+        "loss-50",
+        lambda: faults.loss(50),
+        fault_s=40.0,
+        judged=False,
+        limits=Limits(wrongly_diverted=None, false_verdicts=None, first_diverted_s=None),
+    ),
+    Scenario("slow", faults.slow, limits=_NONE, fault_s=30.0),
+    Scenario("disordered", faults.disordered, limits=_NONE, fault_s=30.0),
+    Scenario("names-gone", faults.NamesGone, limits=_NONE),
+    Scenario("clock-forward", lambda: faults.ClockJump(3600), limits=_NONE, clock=True),
+    Scenario("clock-back", lambda: faults.ClockJump(-3600), limits=_NONE, clock=True),
+    Scenario("server-restarted", ServerRestarted, limits=_NONE),
+    Scenario("cut-and-server-restarted", faults.Amid, meanwhile_s=9.0),
+    Scenario("cut-and-store-hung", lambda: faults.Amid(second=faults.StoreGone()), meanwhile_s=5.0, kamailio=False),
+    Scenario("cut-and-store-killed", lambda: faults.Amid(second=faults.StoreGone(hung=False)), meanwhile_s=5.0, kamailio=False),
+    Scenario("uplink-cut", faults.UplinkCut, fleet=60),
+    Scenario("uplink-unplugged", faults.UplinkUnplugged, fleet=60, limits=_ICMP),
+    Scenario("thousand-lines", faults.FleetCut, line="fleet", fleet=1000, rate=40.0, fault_s=24.0, alone=True),
+    Scenario("flapping", faults.Flapping, fault_s=60.0, limits=Limits(delivered_s=None)),
+    Scenario("primary-dead", faults.PrimaryDead, line="pair", forwarding=True, limits=_NONE, smoke=True),
+    Scenario("both-peers-dead", faults.BothPeersDead, line="pair", forwarding=True, limits=_ICMP),
+    Scenario("gateway-hung", faults.PhoneStopped, line="pair", forwarding=True, phone="sipp", limits=_NONE),
+    Scenario("baresip-hung", faults.PhoneStopped, phone="baresip"),
+    Scenario("baresip-killed", faults.PhoneKilled, phone="baresip", limits=_ICMP),
+)
+"""All of them; the four causes first."""
+
+
+def scenario(key: str) -> Scenario:
+    """Return one by its key. `KeyError` when there is none."""
+    return next(one for one in SCENARIOS if one.key == key)
