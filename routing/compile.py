@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from routing.calendar import Calendar, order_span, wish_span
 from routing.directory import Directory, Place, Problem
+from routing.foreign import ForeignRegistrar, watch_line
 from routing.marks import Marks, mark
 from routing.model import Diversion, Entity
 from routing.numbers import MAX_DIGITS
@@ -43,8 +44,9 @@ __all__ = ["NOT_LIVE", "PAGE", "Change", "Compiler", "Considered", "Problem"]
 class Compiler:
     """Holds the entities in a compact form and what the engine was told. Not thread-safe."""
 
-    def __init__(self, profiles: Iterable[str] | None = None) -> None:
-        """``profiles``: the names that the engine knows; default `routing.profiles.PROFILES`."""
+    def __init__(self, profiles: Iterable[str] | None = None, registrars: Iterable[ForeignRegistrar] = ()) -> None:
+        """``profiles``: the names that the engine knows; default `routing.profiles.PROFILES`. ``registrars``: those of others."""
+        self._registrars = {registrar.name: registrar for registrar in registrars}
         self.directory = Directory()
         self._profiles = frozenset(PROFILES if profiles is None else profiles)
         self._line_slots = Slots()
@@ -82,7 +84,7 @@ class Compiler:
         self._wishes = Calendar(((key, wish_span(line)) for key, line in registry.lines.items()), now)
         prefixes = self.directory.prefixes
         marks = Marks(
-            lines=self._lines.keys() | registry.lines.keys(),
+            lines=self._lines.keys() | registry.lines.keys() | {watch_line(name) for name in self._registrars},
             rules=self._rules.keys() | registry.diversions.keys(),
             keys=self._windows.keys() | prefixes.entries.keys(),
             digits=self._exact.keys() | set(registry.watched()) | prefixes.points.keys(),
@@ -202,7 +204,14 @@ class Compiler:
         return delta
 
     def _line(self, key: str, delta: "Delta") -> None:
-        spec, what = line_spec(self.directory.registry, key, self._line_slots, self._profiles, wished=self._wishes.live(key))
+        spec, what = line_spec(
+            self.directory.registry,
+            key,
+            self._line_slots,
+            self._profiles,
+            self._registrars,
+            wished=self._wishes.live(key),
+        )
         self.directory.note("line", key, what)
         if spec is None:
             if self._lines.pop(key, None) is not None:

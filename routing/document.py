@@ -4,7 +4,7 @@ docs/load-file.md describes the format for people.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -58,13 +58,14 @@ _DIVERSION = ("id", "number", "block", "extensions", "to", "armed", "note")
 T = TypeVar("T")
 
 
-def parse_document(obj: object, realm: str, existing: Iterable[Entity] = ()) -> list[Entity]:
+def parse_document(obj: object, realm: str, existing: Iterable[Entity] = (), registrars: Collection[str] = ()) -> list[Entity]:
     """Turn a parsed YAML or JSON document into entities, in the order in which they refer to each other.
 
-    ``realm`` is the registrar's, for HA1. ``existing`` are the entities already stored; those with the same kind and id are
-    replaced, the others must fit with the new ones. Raises `RuleRejected` with all faults at once; then nothing is returned.
+    ``realm`` is the registrar's, for HA1; ``registrars`` are the names of those of others. ``existing`` are the entities already
+    stored; those with the same kind and id are replaced, the others must fit with the new ones. Raises `RuleRejected` with all
+    faults at once; then nothing is returned.
     """
-    reading = _Reading(realm)
+    reading = _Reading(realm, registrars)
     reading.document(obj)
     found = crosscheck(_attached(reading.placed), existing)
     reading.faults = _once(reading.faults, found)
@@ -108,8 +109,9 @@ _KIND_ORDER = ("Customer", "Order", "Line", "Block", "Number", "Diversion")
 class _Reading:
     """One pass over a document: entities with their places, and the faults."""
 
-    def __init__(self, realm: str) -> None:
+    def __init__(self, realm: str, registrars: Collection[str]) -> None:
         self.realm = realm
+        self.registrars = registrars
         self.placed: list[tuple[str, Entity]] = []
         self.faults: list[Fault] = []
         self.zone: tzinfo = UTC
@@ -174,7 +176,9 @@ class _Reading:
         lines: list[str] = []
         for place, item in group.items("lines"):
             inner = Group(item, place, self.faults, LINE_FIELDS)
-            line = read_line(inner, order, held, self.realm, self.date(inner, "wish_until"))
+            line = read_line(
+                inner, order, held, self.realm, wish_until=self.date(inner, "wish_until"), registrars=self.registrars
+            )
             # One that cannot be read still is the line of the numbers that name none.
             lines.append(line.id if line is not None else "unread")
             if line is not None:

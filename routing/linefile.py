@@ -2,11 +2,11 @@
 
 import hashlib
 import ipaddress
+from collections.abc import Collection
 from datetime import datetime
-from typing import Literal
 
 from routing.model import Credential, Line, Peer
-from routing.products import Product
+from routing.products import LineKind, Product
 from routing.reader import Group, build, named
 from routing.rejection import fault
 
@@ -18,6 +18,7 @@ LINE_FIELDS = (
     "password",
     "credentials",
     "peers",
+    "registrar",
     "request_uri",
     "profile",
     "access",
@@ -42,10 +43,19 @@ def ha1(username: str, realm: str, password: str) -> tuple[Credential, Credentia
     )
 
 
-def read_line(group: Group, order: str, held: Product | None, realm: str, wish_until: datetime | None = None) -> Line | None:
+def read_line(
+    group: Group,
+    order: str,
+    held: Product | None,
+    realm: str,
+    *,
+    wish_until: datetime | None = None,
+    registrars: Collection[str] = (),
+) -> Line | None:
     """Read one line of an order; None if it cannot be read, with the faults in ``group``.
 
-    A wish that the document does not name is not set (``model_fields_set``): a line that is stored keeps what it has.
+    ``registrars`` are the names of the configuration at which the users of a foreign line may register. A wish that the document
+    does not name is not set (``model_fields_set``): a line that is stored keeps what it has.
     """
     before = len(group.faults)
     kind = _kind(group, held)
@@ -59,8 +69,14 @@ def read_line(group: Group, order: str, held: Product | None, realm: str, wish_u
             group.say("line_kind", problem="A static line does not register", remedy="Remove its users")
     elif group.sound:
         if not (group.has("user") or group.has("users")):
-            group.say("line_kind", problem="A registered line has no user", remedy="Add the user part of its address under user")
-        if peers:
+            group.say("line_kind", problem=f"A {kind} line has no user", remedy="Add the user part of its address under user")
+        if kind == "foreign":
+            _check_foreign(group, registrars)
+        elif group.has("registrar"):
+            group.say(
+                "line_kind", "registrar", problem="A line that registers here has another registrar", remedy="Set kind: foreign"
+            )
+        if peers and kind == "registered":
             group.say("line_kind", problem="A registered line has no peers", remedy="Remove them, or set kind: static")
     key = group.value("id", str, needed=True)
     line = build(
@@ -72,6 +88,7 @@ def read_line(group: Group, order: str, held: Product | None, realm: str, wish_u
         users=tuple(dict.fromkeys(users)),
         credentials=credentials,
         peers=peers,
+        registrar=group.value("registrar", str) if kind == "foreign" else None,
         request_uri=group.value("request_uri", str) or (held.request_uri if held is not None else "number"),
         profile=group.value("profile", str),
         access=group.value("access", str),
@@ -80,19 +97,36 @@ def read_line(group: Group, order: str, held: Product | None, realm: str, wish_u
     return line if len(group.faults) == before else None
 
 
-def _kind(group: Group, held: Product | None) -> Literal["registered", "static"]:
+def _check_foreign(group: Group, registrars: Collection[str]) -> None:
+    """Its registrar must be known here; it has neither peers nor secrets of its own."""
+    name = group.value("registrar", str, needed=True)
+    if name is not None and name not in registrars:
+        group.say("reference_missing", "registrar", kind="registrar", id=name[:64])
+    for field, remedy in (
+        ("peers", "Calls go to its registrar's network: remove the peers"),
+        ("password", "The phone logs in at its own registrar: remove the password"),
+        ("credentials", "The phone logs in at its own registrar: remove the credentials"),
+    ):
+        if group.has(field):
+            group.say("line_kind", field, problem=f"A foreign line has {field}", remedy=remedy)
+
+
+def _kind(group: Group, held: Product | None) -> LineKind:
     text = group.value("kind", str)
+    if text is None and group.has("registrar"):
+        text = "foreign"
     if text is None:
         if held is None:
             return "static" if group.has("peers") else "registered"
         # Peers speak for themselves where the product leaves both open.
-        wanted: Literal["registered", "static"] = "static" if group.has("peers") else "registered"
+        wanted: LineKind = "static" if group.has("peers") else "registered"
         said = group.has("peers") or group.has("user") or group.has("users")
         return wanted if said and wanted in held.line_kinds else held.line_kind
-    if text not in {"registered", "static"}:
-        group.say("field_value", "kind", text=text[:40], why="a line is registered or static")
+    kinds: dict[str, LineKind] = {"registered": "registered", "static": "static", "foreign": "foreign"}
+    found = kinds.get(text)
+    if found is None:
+        group.say("field_value", "kind", text=text[:40], why="a line is registered, static or foreign")
         return "registered"
-    found: Literal["registered", "static"] = "static" if text == "static" else "registered"
     if held is not None and found not in held.line_kinds:
         remedy = f"Use kind: {held.line_kind}"
         group.say("line_kind", "kind", problem=f"A line of {held.name} cannot be {found}", remedy=remedy)

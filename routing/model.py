@@ -80,13 +80,15 @@ Wish = Literal["enabled", "drained", "forced_down", "forced_up", "drill"]
 
 
 class Line(Entity):
-    """Where calls are delivered: a registered address-of-record or static peers."""
+    """Where calls are delivered: a registered address-of-record, static peers, or the network of somebody else's registrar."""
 
     order: EntityId
-    kind: Literal["registered", "static"]
+    kind: Literal["registered", "static", "foreign"]
     users: tuple[str, ...] = ()
     credentials: tuple[Credential, ...] = ()
     peers: tuple[Peer, ...] = ()
+    registrar: str | None = None
+    """Of a foreign line: the registrar of the configuration at which its users register."""
     request_uri: Literal["contact", "number"] = "number"
     profile: str | None = None
     profile_changes: dict[str, ProfileValue] = Field(default_factory=dict)

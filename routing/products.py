@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-LineKind = Literal["registered", "static"]
+LineKind = Literal["registered", "static", "foreign"]
 NumberKind = Literal["number", "block"]
 
 
@@ -42,41 +42,76 @@ _PRODUCTS = (
     Product(
         "sipAccount 2.0",
         "SIP phones or access device",
-        ("registered",),
-        {"registered": "phone"},
+        ("registered", "foreign"),
+        {"registered": "phone", "foreign": "foreign"},
         "contact",
         ("number",),
     ),
-    Product("sipTrunk 2.0", "IP phone system", ("registered",), {"registered": "registered"}, "number", _BOTH),
+    Product(
+        "sipTrunk 2.0",
+        "IP phone system",
+        ("registered", "foreign"),
+        {"registered": "registered", "foreign": "foreign"},
+        "number",
+        _BOTH,
+    ),
     Product(
         "sipTrunk 2.0 Pro",
         "IP phone system, fixed IP, often two sites",
-        ("static", "registered"),
-        {"static": "static", "registered": "registered"},
+        ("static", "registered", "foreign"),
+        {"static": "static", "registered": "registered", "foreign": "foreign"},
         "number",
         ("block",),
     ),
-    Product("Jubiläumstarif", "IP phone system", ("registered",), {"registered": "registered"}, "number", _BOTH),
-    Product("office-flat NGN", "access device", ("registered",), {"registered": "access-device"}, "number", _BOTH),
-    Product("voice-direct NGN", "access device", ("registered",), {"registered": "access-device"}, "number", _BOTH),
+    Product(
+        "Jubiläumstarif",
+        "IP phone system",
+        ("registered", "foreign"),
+        {"registered": "registered", "foreign": "foreign"},
+        "number",
+        _BOTH,
+    ),
+    Product(
+        "office-flat NGN",
+        "access device",
+        ("registered", "foreign"),
+        {"registered": "access-device", "foreign": "foreign"},
+        "number",
+        _BOTH,
+    ),
+    Product(
+        "voice-direct NGN",
+        "access device",
+        ("registered", "foreign"),
+        {"registered": "access-device", "foreign": "foreign"},
+        "number",
+        _BOTH,
+    ),
     Product(
         "PMX NGN",
         "gateway in place of a primary-rate line",
-        ("static", "registered"),
-        {"static": "gateway", "registered": "access-device"},
+        ("static", "registered", "foreign"),
+        {"static": "gateway", "registered": "access-device", "foreign": "foreign"},
         "number",
         ("block",),
     ),
     Product(
         "PMX NGN Option",
         "gateway in place of a primary-rate line",
-        ("static", "registered"),
-        {"static": "gateway", "registered": "access-device"},
+        ("static", "registered", "foreign"),
+        {"static": "gateway", "registered": "access-device", "foreign": "foreign"},
         "number",
         ("block",),
     ),
     # A number of its own per extension leads to that extension's line; the block holds them together.
-    Product("centrex Premium", "phones on a hosted system", ("registered",), {"registered": "phone"}, "contact", _BOTH),
+    Product(
+        "centrex Premium",
+        "phones on a hosted system",
+        ("registered", "foreign"),
+        {"registered": "phone", "foreign": "foreign"},
+        "contact",
+        _BOTH,
+    ),
 )
 
 PRODUCTS: Mapping[str, Product] = MappingProxyType({product.name: product for product in _PRODUCTS})

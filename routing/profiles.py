@@ -18,6 +18,7 @@ def _profile(
     fall: int = 3,
     rise: int = 2,
     hold_s: float = 5.0,
+    judge_options: bool = True,
     judge_registration: bool = True,
     answer_timer_s: float = 1.9,
     trying_timer_s: float = 6.0,
@@ -48,7 +49,7 @@ def _profile(
         # A phone system that names the time at which it is back is believed for a minute.
         "hold_down_max_s": 60.0,
         # The engine judges by OPTIONS only a line that has answered OPTIONS before.
-        "judge_options": True,
+        "judge_options": judge_options,
         "judge_registration": judge_registration,
         # A phone system in order sends 100 within 200 ms. Timer A retransmits at 0.5 s and 1.5 s (RFC 3261 §17.1.1.2), so at
         # 1.9 s three copies were sent and none was answered.
@@ -79,6 +80,12 @@ _ALL = (
     _profile("static", judge_registration=False, fault_codes=(408, 500, 503)),
     # A trunk that is static or registered as ordered: a static line has no registration, so it is not judged by one.
     _profile("gateway", judge_registration=False, trying_timer_s=10.0, fault_codes=(408, 500, 503)),
+    # Phones that register elsewhere: there is no OPTIONS to them, their registrar's network answers for them. 480 and 430 are how
+    # it says that nobody is registered, or that the flow is dead (RFC 3261 §21.4.18, RFC 5626 §11.5). It sends 100 by itself,
+    # so that says nothing, and a phone that lives rings within four seconds.
+    _profile("foreign", judge_options=False, rise=1, trying_timer_s=4.0, fault_codes=(408, 430, 480, 503)),
+    # The next hops towards a registrar elsewhere, watched once for all lines behind them.
+    _profile("registrar", judge_registration=False),
     # Single phones: they restart now and then, so a longer hold and one more good answer keep calls from flapping.
     _profile("phone", rise=3, hold_s=10.0),
 )

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from routing.foreign import Registrars, watch_line, watch_spec, watched_registrar
 from routing.model import BlockScope, Diversion, Line, NumberScope, Order, RangeScope, Target
 from routing.products import product
 from routing.profiles import DEFAULT_PROFILE
@@ -15,12 +16,21 @@ if TYPE_CHECKING:
 
 
 def line_spec(
-    registry: Registry, key: str, slots: Slots, profiles: Collection[str], *, wished: bool = True
+    registry: Registry,
+    key: str,
+    slots: Slots,
+    profiles: Collection[str],
+    registrars: Registrars,
+    *,
+    wished: bool = True,
 ) -> tuple["LineSpec | None", Fault | None]:
     """Return what the engine is told of a line (None: nothing), and what is wrong with it.
 
     ``wished``: whether the operator's wish still holds.
     """
+    watched = watched_registrar(key)
+    if watched is not None:
+        return (watch_spec(registrars[watched], slots), None) if watched in registrars else (None, None)
     line = registry.lines.get(key)
     if line is None:
         return None, None
@@ -28,7 +38,7 @@ def line_spec(
     if order is None:
         return None, fault("reference_missing", "order", kind="order", id=line.order)
     profile, what = _profile(line, order, profiles)
-    return {
+    spec: LineSpec = {
         "slot": slots.take(key),
         "line_id": key,
         "order_id": order.id,
@@ -42,7 +52,15 @@ def line_spec(
         "peers": sorted(((peer.address, peer.priority) for peer in line.peers), key=lambda peer: peer[1]),
         "request_uri": line.request_uri,
         "wish": line.wish if wished else "enabled",
-    }, what
+    }
+    if line.kind == "foreign":
+        name = line.registrar or ""
+        registrar = registrars.get(name)
+        # Without its registrar there is no address to send a call to: the line is routed like one that is not registered.
+        what = what or (fault("reference_missing", "registrar", kind="registrar", id=name) if registrar is None else None)
+        spec["peers"] = list(registrar.hops) if registrar is not None else []
+        spec["registrar"] = (name, slots.take(watch_line(name) if registrar is not None else key))
+    return spec, what
 
 
 def _groups(line: Line, order: Order) -> list[str]:

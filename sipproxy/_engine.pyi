@@ -9,7 +9,7 @@ the engine; a slot is never used again for another thing while the process lives
 """
 
 from collections.abc import Sequence
-from typing import Literal, Self, TypedDict, final
+from typing import Literal, NotRequired, Self, TypedDict, final
 
 __all__ = [
     "BUILD",
@@ -18,9 +18,13 @@ __all__ = [
     "DeltaError",
     "Engine",
     "EngineError",
+    "MessageError",
+    "ParsedMessage",
     "RouteTable",
     "SettingsError",
     "VirtualEngine",
+    "digest_answer",
+    "parse_message",
 ]
 
 VERSION: str
@@ -35,6 +39,58 @@ class SettingsError(EngineError):
 
 class DeltaError(EngineError):
     """A delta names a slot, number or profile that cannot be right: ``args == (where, what)``. Nothing was applied."""
+
+class MessageError(EngineError):
+    """Octets that are no SIP message: ``args == (status to answer a request with or 0, reason phrase)``."""
+
+@final
+class ParsedMessage:
+    """A request or response, read by the engine's parser. Text is ISO 8859-1: each octet is one character and comes back as it was."""
+
+    @property
+    def method(self) -> str:
+        """Of the request, or of the request that a response belongs to."""
+    @property
+    def request_uri(self) -> str:
+        """``""`` in a response."""
+    @property
+    def status(self) -> int:
+        """0 in a request."""
+    @property
+    def reason(self) -> str: ...
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Name and value in their order; compact names written out, folds joined."""
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def call_id(self) -> str: ...
+    @property
+    def cseq(self) -> int: ...
+    @property
+    def from_tag(self) -> str | None: ...
+    @property
+    def to_tag(self) -> str | None: ...
+    @property
+    def branch(self) -> str | None:
+        """Of the topmost Via."""
+    @property
+    def expires(self) -> int | None: ...
+    @property
+    def contact_uris(self) -> list[str]: ...
+    @property
+    def record_routes(self) -> list[str]:
+        """Each value with its brackets, topmost first."""
+    def values(self, name: str) -> list[str]:
+        """The values of all lines of that name, one a line."""
+
+def parse_message(data: bytes) -> ParsedMessage:
+    """Parse one datagram. Raises `MessageError`."""
+
+def digest_answer(
+    challenge: str, method: str, uri: str, username: str, password: str, cnonce: str, nonce_count: int
+) -> str | None:
+    """Return Authorization's value for a WWW- or Proxy-Authenticate value (RFC 7616 §3.4); None if that cannot be answered."""
 
 Health = Literal["up", "suspect", "down", "unknown"]
 Wish = Literal["enabled", "drained", "forced_down", "forced_up", "drill"]
@@ -112,6 +168,14 @@ class GuardSettings(TypedDict):
     share: float  # 0…1 of the lines that answered before
     freeze_limit_s: float  # a freeze ends by itself after this time; 0: only evidence or the operator ends it
 
+class ForeignRegistrarSettings(TypedDict):
+    """Somebody else's registrar, where the phones of foreign lines register."""
+
+    name: str
+    domain: str  # host part of its addresses-of-record
+    mode: Literal["reg_event", "third_party", "path"]
+    sources: list[str]  # addresses that its requests come from, without ports
+
 class EngineSettings(TypedDict):
     listen: list[str]
     workers: int
@@ -122,6 +186,7 @@ class EngineSettings(TypedDict):
     profiles: list[ProfileSettings]
     registrar: RegistrarSettings
     guard: GuardSettings
+    foreign_registrars: NotRequired[list[ForeignRegistrarSettings]]
     event_queue: int  # events kept for Python before the oldest are dropped and counted
     call_records: int  # calls per worker that `calls` can find again
     secret: bytes  # 32 bytes; signs nonces, tags and Record-Route tokens; same on all nodes
@@ -134,10 +199,11 @@ class LineSpec(TypedDict):
     groups: list[str]  # what it shares with others and may fail with, one of a kind: "access:AN-7", "region:north"
     product: str
     profile: str
-    kind: Literal["registered", "static"]
-    users: list[str]  # user parts of the AoR(s) that REGISTER may name, without domain; [] for static
+    kind: Literal["registered", "static", "foreign"]
+    users: list[str]  # user parts of the AoR(s), without domain; [] for static
     credentials: list[tuple[str, str, str]]  # (username, "MD5" | "SHA-256", HA1 in hex) for RegistrarSettings.realm
-    peers: list[tuple[str, int]]  # (address, priority), lowest priority number first; [] for registered
+    peers: list[tuple[str, int]]  # (address, priority), lowest priority number first; of a foreign line its registrar's next hops
+    registrar: NotRequired[tuple[str, int] | None]  # foreign: name, and the slot of the static line that watches its next hops
     request_uri: Literal["contact", "number"]  # what the line wants in the Request-URI of a call
     wish: Wish
 
@@ -196,6 +262,12 @@ class RouteTable:
 
 BindingRow = tuple[int, str, str, int, str, int, int, str, str]
 """(line slot, contact URI, received address, expires_unix_ms, Call-ID, CSeq, q·1000, User-Agent, user of the AoR)."""
+
+RegistrationRow = tuple[int, Literal["present", "absent", "expired", "removed", "unknown"], int, int, int, str]
+"""(line slot, state, since_unix_ms, expires_unix_ms or 0, contacts alive, one line for people): what a registrar elsewhere says.
+
+``unknown``: it does not tell any more, which is no reason to divert. A row that is older than the last one of its line is passed over.
+"""
 
 class VerdictRow(TypedDict):
     line: int
@@ -362,6 +434,9 @@ class Engine:
     def restore_bindings(self, rows: Sequence[BindingRow]) -> int:
         """Take bindings from the store at start, before `start`. Newer ones in memory win. Returns how many were taken."""
     def restore_verdicts(self, rows: Sequence[VerdictRow]) -> int: ...
+    def report_registrations(self, rows: Sequence[RegistrationRow]) -> int:
+        """Take what registrars elsewhere say of foreign lines; others are passed over. ``present`` is evidence that the line lives and
+        ends by itself at ``expires_unix_ms``. Returns how many rows were taken; the rest met a full mailbox: report them again."""
     def event_fd(self) -> int:
         """An eventfd that becomes readable when events wait; `events` resets it."""
     def events(self, limit: int = 1000) -> list[Event]: ...

@@ -66,6 +66,8 @@ ENGINE: Sequence[Family] = (
     ),
     _plain("sipproxy_bindings", "gauge", "Bindings alive.", "bindings"),
     _plain("sipproxy_bindings_expired", "counter", "Bindings that ran out.", "bindings_expired"),
+    _plain("sipproxy_foreign_reports", "counter", "Reports of registrars elsewhere that were taken.", "foreign_reports"),
+    _plain("sipproxy_foreign_expired", "counter", "Registrations elsewhere that ran out without a word.", "foreign_expired"),
     Family(
         "sipproxy_lines",
         "gauge",

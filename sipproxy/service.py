@@ -24,6 +24,7 @@ from sipproxy import last_known, logs
 from sipproxy._engine import BUILD, Engine, SettingsError
 from sipproxy.admin.server import AdminServer
 from sipproxy.config.engine_settings import engine_settings
+from sipproxy.config.foreign import foreign_registrars
 from sipproxy.config.load import Loaded, load
 from sipproxy.config.secret import engine_secret
 from sipproxy.config.store_settings import store_settings
@@ -103,7 +104,9 @@ class Service:
 
     def _compose(self) -> None:
         self.engine = self._bound_engine()
-        self.supply = Supply(self.engine, Compiler(), lambda: Follower(self._connection))
+        self.supply = Supply(
+            self.engine, Compiler(registrars=foreign_registrars(self.loaded.configuration)), lambda: Follower(self._connection)
+        )
         stores = (BindingStore(self._connection), VerdictStore(self._connection))
         self.saving = Saving(self.engine, self.supply, stores, self.engine.stored)
         self.watch = RegistrarWatch(self.supply, self.saving.bindings, self.saving.verdicts, self._reconcile.set)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sipproxy.config.model import Configuration
 from sipproxy.config.resolve import ResolvedPeer
+from sipproxy.config.types import split_endpoint
 
 if TYPE_CHECKING:
     from sipproxy._engine import EngineSettings, InterconnectSettings, ProfileSettings
@@ -69,6 +70,15 @@ def engine_settings(
             "share": guard.share,
             "freeze_limit_s": guard.freeze_limit_s,
         },
+        "foreign_registrars": [
+            {
+                "name": entry.name,
+                "domain": entry.domain,
+                "mode": entry.mode,
+                "sources": sorted({split_endpoint(address)[0] for address in entry.addresses} | set(entry.sources)),
+            }
+            for entry in configuration.registrars
+        ],
         "event_queue": configuration.limits.event_queue,
         "call_records": configuration.limits.call_records,
         "secret": secret,

@@ -76,11 +76,15 @@ def _absolute(configuration: Configuration, folder: Path) -> Configuration:
     admin, store = configuration.admin, configuration.store
     if admin.socket is not None:
         admin = admin.model_copy(update={"socket": folder / admin.socket})
+    registrars = [
+        entry.model_copy(update={"password_file": folder / entry.password_file}) if entry.password_file is not None else entry
+        for entry in configuration.registrars
+    ]
     for name in ("password_file", "ca_file", "server_binary"):
         path = getattr(store, name)
         if path is not None:
             store = store.model_copy(update={name: folder / path})
-    changes = {"data_dir": folder / configuration.data_dir, "admin": admin, "store": store}
+    changes = {"data_dir": folder / configuration.data_dir, "admin": admin, "store": store, "registrars": registrars}
     return configuration.model_copy(update=changes)
 
 
@@ -108,6 +112,7 @@ def _references(configuration: Configuration, file: str, found: dict[KeyPath, in
             message = f"no [[interconnects]] entry is named {peer.interconnect!r}"
             yield fault(("core_peers", index, "interconnect"), key, message, f"known: {', '.join(names)}")
     yield from _listen_faults(configuration, fault)
+    yield from _registrar_faults(configuration, fault)
     yield from _unknown_profiles(configuration, fault)
     socket_bytes = len(str(configuration.admin_socket).encode())
     if socket_bytes > _UNIX_PATH_MAX:
@@ -128,6 +133,17 @@ def _listen_faults(configuration: Configuration, fault: _NewFault) -> Iterator[F
             message = f"{listen} stands for all addresses, but Via and Record-Route must name one"
             yield fault(("sip", "listen"), key, message, "name each address of this host that shall take SIP")
         seen.add(endpoint)
+
+
+def _registrar_faults(configuration: Configuration, fault: _NewFault) -> Iterator[Fault]:
+    names = [entry.name for entry in configuration.registrars]
+    for index, entry in enumerate(configuration.registrars):
+        path, key = ("registrars", index, "name"), f"registrars[{index}].name"
+        if entry.name in names[:index]:
+            yield fault(path, key, f"{entry.name!r} is defined twice", "give each its own name")
+        if (entry.username is None) != (entry.password_file is None):
+            path, key = ("registrars", index, "username"), f"registrars[{index}].username"
+            yield fault(path, key, "username and password_file go together", "set both, or none of them")
 
 
 def _unknown_profiles(configuration: Configuration, fault: _NewFault) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from sipproxy.config.types import Digits, Endpoint, Host, Name, NetworkOrHost, PortingPrefix, Seconds, SipStatus
+from sipproxy.config.types import Address, Digits, Endpoint, Host, Name, NetworkOrHost, PortingPrefix, Seconds, SipStatus
 
 
 class Section(BaseModel):
@@ -28,6 +28,10 @@ class Sip(Section):
     workers: int = Field(0, ge=0, le=64, description="packet threads; 0 means one per processor")
     domains: list[Host] = Field(
         default_factory=list, max_length=64, description="host parts that are ours besides the listen addresses"
+    )
+    reg_event_listen: Endpoint | None = Field(
+        None,
+        description="UDP address for SUBSCRIBE and NOTIFY; default the first listen address with a port of the system's choice",
     )
     server_header: str = Field(
         "sipproxy",
@@ -147,6 +151,30 @@ class Guard(Section):
     )
 
 
+class ForeignRegistrar(Section):
+    """A registrar of others, at which the phones of lines of kind foreign register (docs/registrars.md)."""
+
+    name: Name = Field(description="name that lines refer to")
+    addresses: list[Endpoint] = Field(
+        min_length=1, max_length=16, description="next hops of its network in order of preference; calls and SUBSCRIBE go there"
+    )
+    domain: Host = Field(description="host part of its addresses-of-record")
+    mode: Literal["reg_event", "third_party", "path"] = Field(
+        "reg_event",
+        description="how it tells of registrations: it notifies, it registers at us itself, or REGISTER passes through us",
+    )
+    sources: list[Address] = Field(
+        default_factory=list, max_length=64, description="addresses that its requests come from, besides those of the next hops"
+    )
+    username: str | None = Field(None, min_length=1, max_length=128, description="user name when SUBSCRIBE is challenged")
+    password_file: Path | None = Field(None, strict=False, description="file with the password for SUBSCRIBE, mode 0600")
+    expires_s: int = Field(3600, ge=10, le=604_800, description="wished duration of a subscription")
+    subscribe_rate: float = Field(100.0, gt=0, le=10_000, description="new subscriptions a second")
+    trust_expiry: bool | None = Field(
+        None, description="end a registration when its told time is over; not set: once the registrar has told of a renewal"
+    )
+
+
 class Store(Section):
     """Where rules, registrations and verdicts are kept."""
 
@@ -214,6 +242,7 @@ class Configuration(Section):
     profiles: dict[str, Profile] = Field(default_factory=dict)
     registrar: Registrar = Field(default_factory=Registrar)
     guard: Guard = Field(default_factory=Guard)
+    registrars: list[ForeignRegistrar] = Field(default_factory=list, max_length=64)
     store: Store = Field(default_factory=Store)
     metrics: Metrics = Field(default_factory=Metrics)
     admin: Admin = Field(default_factory=Admin)

@@ -44,6 +44,16 @@ def _host(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        kind = "remedy"
+        message = "{value} is no address"
+        remedy = 'write "192.0.2.1" or "2001:db8::1", without a port'
+        raise PydanticCustomError(kind, message, {"value": repr(text), "remedy": remedy}) from None
+
+
 def _network_or_host(text: str) -> str:
     try:
         ipaddress.ip_network(text.strip("[]"), strict=True)
@@ -63,6 +73,9 @@ Endpoint = Annotated[str, AfterValidator(_endpoint)]
 
 Host = Annotated[str, AfterValidator(_host)]
 """A host name or an address, without a port."""
+
+Address = Annotated[str, AfterValidator(_address)]
+"""An address, without a port."""
 
 NetworkOrHost = Annotated[str, AfterValidator(_network_or_host)]
 """An address, a network or a host name."""

@@ -53,10 +53,11 @@ async def _known(service: "Service") -> Known:
 
 
 async def _parsed(service: "Service", name: str, text: str, document: Any, known: Known) -> list[Entity]:
-    realm = service.loaded.configuration.registrar.realm
+    configuration = service.loaded.configuration
+    realm, registrars = configuration.registrar.realm, [entry.name for entry in configuration.registrars]
     existing = [stored.entity for stored in known.values()]
     try:
-        return await asyncio.to_thread(parse_document, document, realm, existing)
+        return await asyncio.to_thread(parse_document, document, realm, existing, registrars)
     except RuleRejected as error:
         raise rejected(error, name, await asyncio.to_thread(lines_of, text)) from None
 

@@ -20,6 +20,8 @@ struct LineItem {
     users: Vec<String>,
     credentials: Vec<(String, String, String)>,
     peers: Vec<(String, u32)>,
+    #[pyo3(item("registrar"), default)]
+    registrar: Option<(String, u32)>,
     request_uri: String,
     wish: String,
 }
@@ -76,6 +78,7 @@ pub(crate) fn read(dict: &Bound<'_, PyDict>) -> PyResult<Delta> {
             users: item.users,
             credentials: item.credentials,
             peers: item.peers,
+            registrar: item.registrar,
             request_uri: item.request_uri,
             wish: item.wish,
         };

@@ -7,7 +7,8 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::errors::{delta_error, settings_error};
 use crate::rows::{
-    BindingTuple, VerdictItem, binding_row, binding_tuple, call_record, line_state, verdict_dict,
+    BindingTuple, RegistrationTuple, VerdictItem, binding_row, binding_tuple, call_record,
+    line_state, registration_row, verdict_dict,
 };
 use crate::settings::{SettingsItem, seconds};
 use crate::table::{RouteTable, counts};
@@ -80,6 +81,18 @@ impl Engine {
         let count = rows.len();
         py.detach(|| self.engine.restore_verdicts(rows));
         Ok(count)
+    }
+
+    fn report_registrations(
+        &self,
+        py: Python<'_>,
+        rows: Vec<RegistrationTuple>,
+    ) -> PyResult<usize> {
+        let rows = rows
+            .into_iter()
+            .map(registration_row)
+            .collect::<PyResult<Vec<_>>>()?;
+        Ok(py.detach(|| self.engine.report_registrations(rows)))
     }
 
     fn event_fd(&self) -> i32 {

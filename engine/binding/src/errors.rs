@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 create_exception!(sipproxy._engine, EngineError, PyException);
 create_exception!(sipproxy._engine, SettingsError, EngineError);
 create_exception!(sipproxy._engine, DeltaError, EngineError);
+create_exception!(sipproxy._engine, MessageError, EngineError);
 
 pub(crate) fn settings_error(error: dataplane::SettingsError) -> PyErr {
     SettingsError::new_err((error.place, error.what, error.remedy))

@@ -8,6 +8,7 @@ mod errors;
 mod events;
 mod explain;
 mod guard;
+mod message;
 mod rows;
 mod settings;
 mod table;
@@ -25,7 +26,9 @@ mod _engine {
     #[pymodule_export]
     use super::engine::Engine;
     #[pymodule_export]
-    use super::errors::{DeltaError, EngineError, SettingsError};
+    use super::errors::{DeltaError, EngineError, MessageError, SettingsError};
+    #[pymodule_export]
+    use super::message::{ParsedMessage, digest_answer, parse_message};
     #[pymodule_export]
     use super::table::RouteTable;
     #[pymodule_export]

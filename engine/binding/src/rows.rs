@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use dataplane::{BindingRow, CallRow, LineState, VerdictRow};
+use dataplane::{BindingRow, CallRow, LineState, RegistrationRow, VerdictRow};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use route_core::LineSlot;
@@ -44,6 +44,27 @@ pub(crate) fn binding_row(tuple: BindingTuple) -> PyResult<BindingRow> {
         q,
         user_agent,
         user,
+    })
+}
+
+/// `RegistrationRow` of the `.pyi`.
+pub(crate) type RegistrationTuple = (u32, String, u64, u64, u32, String);
+
+pub(crate) fn registration_row(tuple: RegistrationTuple) -> PyResult<RegistrationRow> {
+    let (line, state, since_unix_ms, expires_unix_ms, contacts, evidence) = tuple;
+    let state = state.parse().map_err(|()| {
+        EngineError::new_err(format!(
+            "registration of line {line}: {state:?} is no state of a registration"
+        ))
+    })?;
+    Ok(RegistrationRow {
+        line: LineSlot(line),
+        user: String::new(),
+        state,
+        since_unix_ms,
+        expires_unix_ms: (expires_unix_ms != 0).then_some(expires_unix_ms),
+        contacts,
+        evidence,
     })
 }
 

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use dataplane::{
-    CallTimers, CorePeer, FaultCodes, GuardSettings, HistoryInfo, Interconnect, LineProfile,
-    NumberFormat, ProbeSettings, RegistrarSettings, Settings, UriScheme,
+    CallTimers, CorePeer, FaultCodes, ForeignMode, ForeignRegistrar, GuardSettings, HistoryInfo,
+    Interconnect, LineProfile, NumberFormat, ProbeSettings, RegistrarSettings, Settings, UriScheme,
 };
 use pyo3::prelude::*;
 use route_core::{Digits, NumberPlan, Profile};
@@ -93,6 +93,15 @@ struct GuardItem {
 
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
+struct ForeignRegistrarItem {
+    name: String,
+    domain: String,
+    mode: String,
+    sources: Vec<String>,
+}
+
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
 pub(crate) struct SettingsItem {
     listen: Vec<String>,
     workers: usize,
@@ -103,6 +112,8 @@ pub(crate) struct SettingsItem {
     profiles: Vec<ProfileItem>,
     registrar: RegistrarItem,
     guard: GuardItem,
+    #[pyo3(item("foreign_registrars"), default)]
+    foreign_registrars: Vec<ForeignRegistrarItem>,
     event_queue: usize,
     call_records: usize,
     secret: Vec<u8>,
@@ -151,6 +162,12 @@ impl SettingsItem {
                     .as_secs_f64(),
             },
             guard: self.guard.read()?,
+            foreign_registrars: self
+                .foreign_registrars
+                .into_iter()
+                .enumerate()
+                .map(|(i, item)| item.read(&format!("foreign_registrars[{i}]")))
+                .collect::<PyResult<_>>()?,
             event_queue: self.event_queue,
             call_records: self.call_records,
             secret,
@@ -170,6 +187,38 @@ impl GuardItem {
             min_lines: self.min_lines,
             share: self.share,
             freeze_limit: seconds(self.freeze_limit_s, "guard.freeze_limit_s")?,
+        })
+    }
+}
+
+impl ForeignRegistrarItem {
+    fn read(self, place: &str) -> PyResult<ForeignRegistrar> {
+        let mode = match self.mode.as_str() {
+            "reg_event" => ForeignMode::RegEvent,
+            "third_party" => ForeignMode::ThirdParty,
+            "path" => ForeignMode::Path,
+            other => {
+                return Err(bad_setting(
+                    format!("{place}.mode"),
+                    format!("{other:?} is not known"),
+                    "use one of: reg_event, third_party, path",
+                ));
+            }
+        };
+        let sources = self.sources.iter().enumerate().map(|(i, text)| {
+            text.parse().map_err(|_| {
+                bad_setting(
+                    format!("{place}.sources[{i}]"),
+                    format!("{text:?} is no address"),
+                    "write an address without a port, e.g. 192.0.2.10",
+                )
+            })
+        });
+        Ok(ForeignRegistrar {
+            domain: header_value(self.domain, &format!("{place}.domain"))?,
+            mode,
+            sources: sources.collect::<PyResult<_>>()?,
+            name: self.name,
         })
     }
 }

@@ -99,6 +99,10 @@ counters! {
     registrations_refused,
     /// REGISTERs answered 200 before the store had confirmed.
     registrations_unsaved,
+    /// Reports of registrars elsewhere that were taken.
+    foreign_reports,
+    /// Registrations elsewhere that ran out without a word.
+    foreign_expired,
     /// Bindings alive (gauge).
     bindings,
     /// Bindings that ran out.

@@ -15,7 +15,7 @@ use crate::events::Event;
 use crate::explain::{Explanation, explain};
 use crate::guard::GuardState;
 use crate::net::UdpSocket;
-use crate::rows::{BindingRow, CallRow, LineState, VerdictRow};
+use crate::rows::{BindingRow, CallRow, LineState, RegistrationRow, VerdictRow};
 use crate::settings::{Interconnect, Policy, Settings, SettingsError};
 use crate::shared::Shared;
 use crate::worker::{Letter, Question, Worker};
@@ -193,6 +193,22 @@ impl Engine {
         }
     }
 
+    /// What registrars elsewhere say of lines. Returns how many rows were on their way; the rest met a full mailbox.
+    pub fn report_registrations(&self, rows: Vec<RegistrationRow>) -> usize {
+        let mut taken = 0;
+        for (share, desk) in self
+            .by_owner(rows, |row| row.line)
+            .into_iter()
+            .zip(&self.shared.workers)
+        {
+            let count = share.len();
+            if count == 0 || desk.mailbox.post(Letter::Registrations(share)) {
+                taken += count;
+            }
+        }
+        taken
+    }
+
     /// Readable when events wait.
     pub fn event_fd(&self) -> RawFd {
         self.shared.events.raw_fd()
@@ -314,15 +330,7 @@ impl Engine {
         let table = self.shared.table.load();
         let view_of = |line: LineSlot| {
             let wish = table.line(line).map(|line| line.wish).unwrap_or_default();
-            let unknown = LineView {
-                wish,
-                bound: false,
-                ..LineView::UNKNOWN
-            };
-            self.shared
-                .slots
-                .read(line)
-                .map_or(unknown, |slot| slot.view(wish))
+            self.shared.slots.view(line, wish)
         };
         let hops = |line: LineSlot| {
             let targets = self

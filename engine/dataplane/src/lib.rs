@@ -37,12 +37,13 @@ pub use events::{BindingChange, DIVERTED_PER_SECOND, Event, EventBody};
 pub use explain::Explanation;
 pub use guard::{GroupRow, GuardRow, GuardState, PastFreeze};
 pub use rows::{
-    BindingRow, CallCounts, CallRow, CallsRow, DivertedHow, DivertedRow, LineState, TargetState,
-    VerdictRow,
+    BindingRow, CallCounts, CallRow, CallsRow, DivertedHow, DivertedRow, LineState,
+    RegistrationRow, RegistrationState, TargetState, VerdictRow,
 };
 pub use secret::random_u64;
 pub use settings::{
-    CallTimers, CorePeer, FaultCodes, GuardSettings, HistoryInfo, Interconnect, LineProfile,
-    NumberFormat, ProbeSettings, RegistrarSettings, Settings, SettingsError, UriScheme,
+    CallTimers, CorePeer, FaultCodes, ForeignMode, ForeignRegistrar, GuardSettings, HistoryInfo,
+    Interconnect, LineProfile, NumberFormat, ProbeSettings, RegistrarSettings, Settings,
+    SettingsError, UriScheme,
 };
 pub use virtual_engine::{Datagram, VirtualEngine};

@@ -27,6 +27,55 @@ pub struct BindingRow {
     pub user: String,
 }
 
+/// What a registrar elsewhere says of a registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationState {
+    /// At least one contact.
+    Present,
+    /// None, and none is known to have been.
+    Absent,
+    /// The last contact ran out.
+    Expired,
+    /// The last contact was removed.
+    Removed,
+    /// It does not tell any more.
+    Unknown,
+}
+
+impl std::str::FromStr for RegistrationState {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        Ok(match name {
+            "present" => Self::Present,
+            "absent" => Self::Absent,
+            "expired" => Self::Expired,
+            "removed" => Self::Removed,
+            "unknown" => Self::Unknown,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// What a registrar elsewhere says of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrationRow {
+    /// The line.
+    pub line: LineSlot,
+    /// User part of the address-of-record it speaks of; empty: all of the line.
+    pub user: String,
+    /// What it says.
+    pub state: RegistrationState,
+    /// Since when, Unix milliseconds. What is older than the last report on the same user is passed over.
+    pub since_unix_ms: u64,
+    /// When the last contact runs out, if it told so; acted on to the moment.
+    pub expires_unix_ms: Option<u64>,
+    /// Contacts alive.
+    pub contacts: u32,
+    /// One line for people.
+    pub evidence: String,
+}
+
 /// A verdict as it is stored and restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerdictRow {

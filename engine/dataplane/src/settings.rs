@@ -144,6 +144,30 @@ pub struct RegistrarSettings {
     pub restart_grace_s: f64,
 }
 
+/// How a registrar elsewhere tells of its registrations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForeignMode {
+    /// It notifies (RFC 3680); the Python side subscribes and reports.
+    RegEvent,
+    /// It sends us a REGISTER of its own (3GPP TS 24.229).
+    ThirdParty,
+    /// The phones' REGISTERs pass through us (RFC 3327).
+    Path,
+}
+
+/// Somebody else's registrar.
+#[derive(Clone, Debug)]
+pub struct ForeignRegistrar {
+    /// Its name in the configuration; lines refer to it.
+    pub name: String,
+    /// Host part of its addresses-of-record.
+    pub domain: String,
+    /// How it tells.
+    pub mode: ForeignMode,
+    /// Where its requests come from.
+    pub sources: Vec<IpAddr>,
+}
+
 /// Everything the engine is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -165,6 +189,8 @@ pub struct Settings {
     pub registrar: RegistrarSettings,
     /// When falls of many lines are held back.
     pub guard: GuardSettings,
+    /// Registrars of others.
+    pub foreign_registrars: Vec<ForeignRegistrar>,
     /// Events kept for Python.
     pub event_queue: usize,
     /// Calls per worker that can be looked up afterwards.
@@ -410,6 +436,12 @@ impl Policy {
 
     pub(crate) fn interconnect(&self, name: &str) -> Option<&Interconnect> {
         self.settings.interconnects.iter().find(|x| x.name == name)
+    }
+
+    /// Somebody else's registrar of this name.
+    pub(crate) fn foreign_registrar(&self, name: &str) -> Option<&ForeignRegistrar> {
+        let mut registrars = self.settings.foreign_registrars.iter();
+        registrars.find(|registrar| registrar.name == name)
     }
 
     /// The profile of this name, or a careful one if it is not configured.

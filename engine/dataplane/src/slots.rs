@@ -134,6 +134,8 @@ pub(crate) struct Slot {
     cause: AtomicU32,
     /// A call may be tried although calls took the line down.
     trial: AtomicBool,
+    /// One more than the slot of the line that watches a foreign line's next hops; 0: none.
+    watch: AtomicU32,
     targets: ArcSwapOption<Targets>,
 }
 
@@ -162,6 +164,19 @@ impl Slot {
             bound: self.has_targets(),
             trial: self.trial.load(Ordering::Relaxed),
         }
+    }
+
+    /// The line that watches this foreign line's next hops.
+    pub(crate) fn watch(&self) -> Option<LineSlot> {
+        self.watch
+            .load(Ordering::Relaxed)
+            .checked_sub(1)
+            .map(LineSlot)
+    }
+
+    pub(crate) fn set_watch(&self, watch: Option<LineSlot>) {
+        let word = watch.map_or(0, |LineSlot(slot)| slot.saturating_add(1));
+        self.watch.store(word, Ordering::Relaxed);
     }
 
     pub(crate) fn set_trial(&self, due: bool) {
@@ -221,6 +236,42 @@ impl Slots {
     pub(crate) fn read(&self, line: LineSlot) -> Option<&Slot> {
         let index = line.0 as usize;
         self.chunks.get(index / CHUNK)?.get()?.get(index % CHUNK)
+    }
+
+    /// `line` as a decision sees it. While the next hops of a foreign line's registrar are in doubt, so is the line: its calls are
+    /// still tried, with the short answer timer, and divert themselves.
+    pub(crate) fn view(&self, line: LineSlot, wish: Wish) -> LineView {
+        let Some(slot) = self.read(line) else {
+            return LineView {
+                wish,
+                bound: false,
+                ..LineView::UNKNOWN
+            };
+        };
+        let view = slot.view(wish);
+        let Some(hops) = slot.watch().and_then(|watch| self.read(watch)) else {
+            return view;
+        };
+        if view.health == Health::Up && matches!(hops.health(), Health::Suspect | Health::Down) {
+            return LineView {
+                health: Health::Suspect,
+                cause: hops.cause(),
+                ..view
+            };
+        }
+        view
+    }
+
+    /// Whether the line that watches a foreign line's next hops found this one down.
+    pub(crate) fn is_hop_down(&self, line: LineSlot, address: SocketAddr) -> bool {
+        let Some(watch) = self.read(line).and_then(Slot::watch) else {
+            return false;
+        };
+        let hops = self.read(watch).and_then(Slot::targets);
+        hops.is_some_and(|hops| {
+            hops.iter()
+                .any(|hop| hop.address == address && hop.health() == Health::Down)
+        })
     }
 
     /// The slot of `line`, made if it is new.

@@ -28,9 +28,9 @@ pub use digits::{Digits, DigitsFault};
 pub use plan::{NumberFault, NumberPlan};
 pub use reason::{Reason, reason_for};
 pub use table::{
-    Counts, Credential, Delta, DeltaError, DigestAlgorithm, Entry, KNOWN_FLAGS, Line, LineKind,
-    LineSlot, LineSpec, Match, MatchedBy, NOT_LIVE, Peer, PrefixEntry, RequestUri, RouteTable,
-    Rule, RuleSlot, RuleSpec, Target, TargetSpec,
+    Counts, Credential, Delta, DeltaError, DigestAlgorithm, Elsewhere, Entry, KNOWN_FLAGS, Line,
+    LineKind, LineSlot, LineSpec, Match, MatchedBy, NOT_LIVE, Peer, PrefixEntry, RequestUri,
+    RouteTable, Rule, RuleSlot, RuleSpec, Target, TargetSpec,
 };
 pub use trace::{NoTrace, Recording, Step, Trace};
 pub use verdict::{

@@ -483,6 +483,27 @@ fn lines_of_the_boundary_are_checked_field_by_field() {
         },
         LineSpec {
             slot: u32::MAX,
+            ..good.clone()
+        },
+        LineSpec {
+            registrar: Some(("ims".into(), 0)),
+            ..good.clone()
+        },
+        LineSpec {
+            kind: "foreign".into(),
+            users: vec!["a".into()],
+            ..good.clone()
+        },
+        LineSpec {
+            kind: "foreign".into(),
+            registrar: Some(("ims".into(), 0)),
+            peers: vec![],
+            ..good.clone()
+        },
+        LineSpec {
+            kind: "foreign".into(),
+            users: vec!["a".into()],
+            registrar: Some(("ims".into(), u32::MAX)),
             ..good
         },
     ];

@@ -181,6 +181,7 @@ impl Core {
             .replace(counted, super::Counted::default());
         if let Some(slot) = self.shared.slots.read(line) {
             slot.set_trial(false);
+            slot.set_watch(None);
             slot.publish(
                 route_core::Health::Unknown,
                 route_core::Cause::Start,

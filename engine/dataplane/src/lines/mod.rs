@@ -6,6 +6,7 @@
 
 mod bindings;
 mod figures;
+mod foreign;
 mod pace;
 mod probe;
 mod reconcile;
@@ -29,6 +30,7 @@ use crate::settings::LineProfile;
 use crate::slots::{Slot, Targets};
 use crate::worker::{Core, View};
 use figures::{Counted, Figures};
+use foreign::Foreign;
 use probe::Probes;
 use restore::Aside;
 use watch::Watch;
@@ -50,6 +52,8 @@ struct Owned {
     kind: LineKind,
     verdict: LineVerdict,
     registration: Registration,
+    /// What the registrar of a foreign line told.
+    foreign: Option<Box<Foreign>>,
     /// Parallel to the targets in the line's slot.
     watches: Vec<Watch>,
     /// The wheel entry that counts; `MAX`: none.
@@ -114,6 +118,7 @@ impl Core {
         };
         owned.scheduled = Timestamp::MAX;
         self.expire_bindings(line, view);
+        self.expire_told(line);
         self.work_probes(line, view);
         self.settle(line, view);
     }

@@ -67,6 +67,7 @@ impl Core {
                 kind: wanted.kind,
                 verdict: LineVerdict::new(self.now),
                 registration: Registration::Unknown,
+                foreign: None,
                 watches: Vec::new(),
                 scheduled: Timestamp::MAX,
                 evidence: "nothing observed yet".into(),
@@ -80,8 +81,10 @@ impl Core {
                 slot.publish(Health::Unknown, Cause::Start, self.now);
             }
         }
-        if wanted.kind == LineKind::Static {
-            self.set_peers(line, wanted, together, view);
+        match wanted.kind {
+            LineKind::Static => self.set_peers(line, wanted, together, view),
+            LineKind::Foreign => self.set_hops(line, wanted, view),
+            LineKind::Registered => {}
         }
         if is_new {
             self.bring_back(line, view);

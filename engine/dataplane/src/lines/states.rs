@@ -46,10 +46,11 @@ impl Core {
                 evidence: owned.evidence.clone().into(),
                 place: owned.place,
             },
-            bindings: targets
-                .iter()
-                .filter(|target| target.binding.is_some())
-                .count(),
+            bindings: owned.told_contacts()
+                + targets
+                    .iter()
+                    .filter(|target| target.binding.is_some())
+                    .count(),
             targets: targets
                 .iter()
                 .map(|target| TargetState {

@@ -32,6 +32,10 @@ impl Core {
         for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
             target.set_health(watch.health.health());
             watch.plan(line, &profile.verdict, now);
+            if owned.kind == LineKind::Foreign {
+                // Its hops are probed once for all lines.
+                watch.due = Timestamp::MAX;
+            }
         }
         let ungraced =
             owned.kind == LineKind::Registered && owned.registration == Registration::Unknown;
@@ -45,7 +49,9 @@ impl Core {
                 .fuse(owned.registration, healths, &profile.verdict, now, |_| true)
         {
             owned.restored = false;
-            owned.evidence = evidence_text(&change).into();
+            owned.evidence = owned
+                .told_evidence(change.cause)
+                .unwrap_or_else(|| evidence_text(&change).into());
             owned.place = place_of(&change);
             slot.publish(change.health, change.cause, change.since);
             self.counters.verdict_flips.increment();
@@ -78,7 +84,8 @@ impl Core {
             .iter()
             .filter(|target| target.binding.is_some())
             .count();
-        let counted = Counted::of(owned, bindings, profile.verdict.judge_options);
+        let probed = profile.verdict.judge_options && owned.kind != LineKind::Foreign;
+        let counted = Counted::of(owned, bindings, probed);
         self.lines
             .figures
             .replace(std::mem::replace(&mut owned.counted, counted), counted);
@@ -160,6 +167,7 @@ impl Owned {
             .chain(expiries)
             .chain(trials)
             .chain(grace_end)
+            .chain(std::iter::once(self.told_until()))
             .chain(self.verdict.deadline(profile))
             .min()
             .unwrap_or(Timestamp::MAX)

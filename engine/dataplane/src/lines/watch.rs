@@ -72,6 +72,11 @@ impl Watch {
         self.health = TargetHealth::restored(health, since, cause, first);
     }
 
+    /// Nothing is known of this target any more.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        self.health = TargetHealth::new(now, self.first);
+    }
+
     /// A probe went out.
     pub(super) fn probe_sent(&mut self, key: ClientKey, profile: &Profile, now: Timestamp) {
         self.health.handle_probe_sent(profile, now);

@@ -181,14 +181,7 @@ impl Core {
             .line(line)
             .map(|line| line.wish)
             .unwrap_or_default();
-        self.shared.slots.read(line).map_or(
-            LineView {
-                wish,
-                bound: false,
-                ..LineView::UNKNOWN
-            },
-            |slot| slot.view(wish),
-        )
+        self.shared.slots.view(line, wish)
     }
 
     fn take_trial(&self, line: LineSlot) -> bool {

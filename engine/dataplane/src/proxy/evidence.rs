@@ -2,7 +2,7 @@
 
 use route_core::CallOutcome;
 
-use super::ContextId;
+use super::{ContextId, Heard};
 use crate::worker::{Core, Letter, View};
 
 impl Core {
@@ -28,7 +28,10 @@ impl Core {
             _ => &mut branch.told_fault,
         };
         if !std::mem::replace(told, true) {
-            let address = branch.address;
+            let (address, heard) = (branch.address, branch.heard > Heard::Nothing);
+            if self.tell_hop(line, address, heard, outcome, view) {
+                return;
+            }
             self.report_call(line, address, outcome, view);
         }
     }

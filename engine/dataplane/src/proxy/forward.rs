@@ -65,6 +65,7 @@ impl Core {
         let mut order: Vec<Arc<Target>> = all
             .iter()
             .filter(|target| target.health() != Health::Down)
+            .filter(|target| !self.shared.slots.is_hop_down(line, target.address))
             .cloned()
             .collect();
         if order.is_empty() {

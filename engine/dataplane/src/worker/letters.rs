@@ -59,6 +59,7 @@ impl Core {
             }
             Letter::Bindings(rows) => self.restore_bindings(rows, view),
             Letter::Verdicts(rows) => self.restore_verdicts(&rows, view),
+            Letter::Registrations(rows) => self.on_registrations(&rows, view),
             Letter::Question(question) => self.on_question(question, view),
             Letter::Stop => return ControlFlow::Break(()),
         }

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use route_core::{CallOutcome, LineSlot, RouteTable};
 
 use crate::calls::Found;
-use crate::rows::{BindingRow, LineState, VerdictRow};
+use crate::rows::{BindingRow, LineState, RegistrationRow, VerdictRow};
 use crate::transactions::{ClientId, ServerId};
 
 /// What the timer wheel fires.
@@ -60,6 +60,8 @@ pub(crate) enum Letter {
     Bindings(Vec<BindingRow>),
     /// Verdicts from the store, before the first packet.
     Verdicts(Vec<VerdictRow>),
+    /// What registrars elsewhere say of our lines.
+    Registrations(Vec<RegistrationRow>),
     /// A question of the Python side.
     Question(Question),
     /// End the thread.

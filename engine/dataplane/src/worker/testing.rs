@@ -14,7 +14,8 @@ use super::{Core, View};
 use crate::clock::Clock;
 use crate::events::Event;
 use crate::settings::{
-    CallTimers, GuardSettings, LineProfile, Policy, ProbeSettings, RegistrarSettings, Settings,
+    CallTimers, ForeignMode, ForeignRegistrar, GuardSettings, LineProfile, Policy, ProbeSettings,
+    RegistrarSettings, Settings,
 };
 use crate::shared::Shared;
 
@@ -70,6 +71,12 @@ pub(crate) fn settings(workers: usize) -> Settings {
             restart_grace_s: 30.0,
         },
         guard: GuardSettings::default(),
+        foreign_registrars: vec![ForeignRegistrar {
+            name: "elsewhere".to_owned(),
+            domain: "ims.example.org".to_owned(),
+            mode: ForeignMode::RegEvent,
+            sources: Vec::new(),
+        }],
         event_queue: 100_000,
         call_records: 16,
         secret: [7; 32],
@@ -100,6 +107,16 @@ pub(crate) fn registered_line(slot: u32, users: &[&str]) -> LineSpec {
         kind: "registered".to_owned(),
         users: users.iter().map(|user| (*user).to_owned()).collect(),
         ..static_line(slot, &[])
+    }
+}
+
+/// A foreign line of the profile `standard`: its user registers elsewhere, calls go to these next hops, which line `watch` has.
+pub(crate) fn foreign_line(slot: u32, user: &str, watch: u32, hops: &[&str]) -> LineSpec {
+    LineSpec {
+        kind: "foreign".to_owned(),
+        users: vec![user.to_owned()],
+        registrar: Some(("elsewhere".to_owned(), watch)),
+        ..static_line(slot, hops)
     }
 }
 

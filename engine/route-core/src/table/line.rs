@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 
+use super::MAX_SLOT;
 use super::delta::DeltaError;
 use crate::verdict::Wish;
 
@@ -20,6 +21,17 @@ pub enum LineKind {
     Registered,
     /// By fixed addresses.
     Static,
+    /// By somebody else's registrar: its phones register there, and calls go back to its network.
+    Foreign,
+}
+
+/// Where the phones of a foreign line register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Name of the registrar in the configuration.
+    pub registrar: Box<str>,
+    /// The line whose peers are the registrar's next hops. They are watched there once, not for each line.
+    pub watch: LineSlot,
 }
 
 /// What the line wants in the Request-URI of a call.
@@ -94,8 +106,10 @@ pub struct Line {
     pub users: Box<[Box<[u8]>]>,
     /// What a REGISTER is checked against.
     pub credentials: Box<[Credential]>,
-    /// Static peers, lowest priority number first.
+    /// Static peers, or the next hops of a foreign line's registrar; lowest priority number first.
     pub peers: Box<[Peer]>,
+    /// Where the phones of a foreign line register; `None` for all others.
+    pub elsewhere: Option<Elsewhere>,
     /// What it wants in the Request-URI.
     pub request_uri: RequestUri,
     /// What the operator wants.
@@ -120,6 +134,7 @@ pub struct LineSpec {
     pub users: Vec<String>,
     pub credentials: Vec<(String, String, String)>,
     pub peers: Vec<(String, u32)>,
+    pub registrar: Option<(String, u32)>,
     pub request_uri: String,
     pub wish: String,
 }
@@ -137,10 +152,11 @@ impl Line {
         let kind = match spec.kind.as_str() {
             "registered" => LineKind::Registered,
             "static" => LineKind::Static,
+            "foreign" => LineKind::Foreign,
             other => {
                 return Err(fault(
                     "kind",
-                    format!("{other:?} is neither registered nor static"),
+                    format!("{other:?} is not registered, static or foreign"),
                 ));
             }
         };
@@ -173,6 +189,7 @@ impl Line {
                 "a static line does not register".to_string(),
             ));
         }
+        let elsewhere = read_elsewhere(kind, &spec, &fault)?;
         let mut peers = Vec::with_capacity(spec.peers.len());
         for (at, (address, priority)) in spec.peers.iter().enumerate() {
             let address = address.parse().map_err(|_| {
@@ -208,6 +225,7 @@ impl Line {
                 .collect(),
             credentials,
             peers: peers.into(),
+            elsewhere,
             request_uri,
             wish,
         })
@@ -268,6 +286,36 @@ fn read_groups(
         }
     }
     Ok(groups.into_iter().map(Into::into).collect())
+}
+
+/// A foreign line names its registrar, who registers there, and where calls go; no other line does.
+fn read_elsewhere(
+    kind: LineKind,
+    spec: &LineSpec,
+    fault: &impl Fn(&str, String) -> DeltaError,
+) -> Result<Option<Elsewhere>, DeltaError> {
+    if kind != LineKind::Foreign {
+        return match &spec.registrar {
+            None => Ok(None),
+            Some(_) => Err(fault(
+                "registrar",
+                "only a foreign line has one".to_string(),
+            )),
+        };
+    }
+    let Some((name, watch)) = &spec.registrar else {
+        return Err(fault("registrar", "a foreign line needs one".to_string()));
+    };
+    if *watch > MAX_SLOT {
+        return Err(fault("registrar", format!("{watch} is above {MAX_SLOT}")));
+    }
+    if spec.users.is_empty() {
+        return Err(fault("users", "a foreign line needs a user".to_string()));
+    }
+    Ok(Some(Elsewhere {
+        registrar: name.as_str().into(),
+        watch: LineSlot(*watch),
+    }))
 }
 
 fn read_credentials(

@@ -9,7 +9,9 @@ mod slots;
 use alloc::sync::Arc;
 
 pub use delta::{Delta, DeltaError};
-pub use line::{Credential, DigestAlgorithm, Line, LineKind, LineSlot, LineSpec, Peer, RequestUri};
+pub use line::{
+    Credential, DigestAlgorithm, Elsewhere, Line, LineKind, LineSlot, LineSpec, Peer, RequestUri,
+};
 pub use rule::{Rule, RuleSlot, RuleSpec, Target, TargetSpec};
 
 use crate::digits::Digits;

@@ -7,7 +7,7 @@
 //! | absent, expired, removed | | down | not registered, expired, removed |
 //! | | one up | up | the target's |
 //! | | else one suspect | suspect | the target's |
-//! | present | else one unknown | unknown if down for want of a registration, else as before | start, else as before |
+//! | present, untold | else one unknown | unknown if down for want of a registration, else as before | start, else as before |
 //! | | else one unknown, or none | as before | as before |
 //! | | all down | down | of the one that fell last |
 //!
@@ -30,6 +30,8 @@ pub enum Registration {
     Expired,
     /// The last binding was removed by the phone.
     Removed,
+    /// Somebody else's registrar keeps it and does not tell: what it said last holds no more.
+    Untold,
 }
 
 /// A flip, reported once.
@@ -142,10 +144,8 @@ impl LineVerdict {
     /// What holds while no target has been heard of. A binding that came from the store, not by REGISTER, ends the want of one
     /// and says nothing more.
     fn unjudged(&self, registration: Registration) -> (Health, Cause) {
-        if self.cause.is_registration()
-            && self.health == Health::Down
-            && registration == Registration::Present
-        {
+        let told_otherwise = matches!(registration, Registration::Present | Registration::Untold);
+        if self.cause.is_registration() && self.health == Health::Down && told_otherwise {
             return (Health::Unknown, Cause::Start);
         }
         (self.health, self.cause)
@@ -169,7 +169,7 @@ fn lost(registration: Registration) -> Option<Cause> {
         Registration::Absent => Some(Cause::NotRegistered),
         Registration::Expired => Some(Cause::Expired),
         Registration::Removed => Some(Cause::Removed),
-        Registration::Present | Registration::Unknown => None,
+        Registration::Present | Registration::Untold | Registration::Unknown => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Lines on a virtual clock: probes, verdicts, expiry, restore.
 
 mod bindings;
+mod foreign;
 mod probes;
 mod table;
 
