@@ -1,15 +1,26 @@
-"""From the engine's events to the log and the store."""
+"""From the engine's events to the log, the store's live state and the history."""
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from registrar_watch.history import History
 from registrar_watch.keep import Keeper
 from registrar_watch.names import BindingKey, LineNames, binding_key
 
 if TYPE_CHECKING:
-    from sipproxy._engine import BindingEvent, BindingRow, Event, GuardEvent, VerdictEvent, VerdictRow
+    from sipproxy._engine import (
+        BindingEvent,
+        BindingRow,
+        CallsEvent,
+        DivertedEvent,
+        Event,
+        GuardEvent,
+        LostEvent,
+        VerdictEvent,
+        VerdictRow,
+    )
 
 _log = structlog.get_logger(__name__)
 _LEVELS = {"up": "info", "unknown": "info", "suspect": "info", "down": "warning"}
@@ -23,32 +34,55 @@ class RegistrarWatch:
         names: LineNames,
         bindings: "Keeper[BindingKey, BindingRow]",
         verdicts: "Keeper[str, VerdictRow]",
+        history: History,
         on_lost: Callable[[], None],
     ) -> None:
         """``on_lost`` is called when events were dropped: what the engine has must be read again."""
         self._names = names
         self._bindings = bindings
         self._verdicts = verdicts
+        self._history = history
         self._on_lost = on_lost
         self.events = 0
         self.lost = 0
         self.nameless = 0
         """Events of lines that no longer have a name."""
+        self._handlers: Mapping[str, Callable[[Any], None]] = {
+            "binding": self._binding,
+            "verdict": self._verdict,
+            "diverted": self._diverted,
+            "calls": self._calls,
+            "guard": self._guard,
+            "lost": self._lost,
+        }
 
     def handle(self, events: "Iterable[Event]") -> None:
         """Take a batch in order."""
         for event in events:
             self.events += 1
-            if event["kind"] == "binding":
-                self._binding(event)
-            elif event["kind"] == "verdict":
-                self._verdict(event)
-            elif event["kind"] == "guard":
-                self._guard(event)
-            elif event["kind"] == "lost":
-                self.lost += event["count"]
-                _log.warning("events lost, reading everything again", count=event["count"])
-                self._on_lost()
+            handler = self._handlers.get(event["kind"])
+            if handler is not None:
+                handler(event)
+
+    def _lost(self, event: "LostEvent") -> None:
+        self.lost += event["count"]
+        _log.warning("events lost, reading everything again", count=event["count"])
+        self._history.lost(event["count"])
+        self._on_lost()
+
+    def _diverted(self, event: "DivertedEvent") -> None:
+        line = self._names.line_id(event["line"])
+        if line is None:
+            self.nameless += 1
+            return
+        self._history.diverted(line, event)
+
+    def _calls(self, event: "CallsEvent") -> None:
+        line = self._names.line_id(event["line"])
+        if line is None:
+            self.nameless += 1
+            return
+        self._history.calls(line, event)
 
     def _guard(self, event: "GuardEvent") -> None:
         row = event["guard"]
@@ -58,6 +92,7 @@ class RegistrarWatch:
             _log.error("falls are held back: many lines at once, so the fault may be ours", **facts, groups=groups)
         else:
             _log.warning("falls are no longer held back", **facts, groups=groups)
+        self._history.note("guard", row, at_unix_ms=event["at_unix_ms"])
 
     def _binding(self, event: "BindingEvent") -> None:
         row = event["binding"]
@@ -68,6 +103,7 @@ class RegistrarWatch:
         gone = event["change"] in {"removed", "expired"}
         self._bindings.put(binding_key(line, row), None if gone else row, event["seq"])
         if event["change"] != "refreshed":
+            self._history.registration(line, event["change"], row, event["at_unix_ms"])
             _log.info(f"binding {event['change']}", line=line, received=row[2], user_agent=row[7])
 
     def _verdict(self, event: "VerdictEvent") -> None:
@@ -77,6 +113,7 @@ class RegistrarWatch:
             self.nameless += 1
             return
         self._verdicts.put(line, verdict, event["seq"])
+        self._history.verdict(line, event["previous"], verdict, event["at_unix_ms"])
         health = verdict["health"]
         write = getattr(_log, _LEVELS[health])
         write(

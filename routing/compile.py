@@ -14,7 +14,7 @@ from routing.calendar import Calendar, order_span, wish_span
 from routing.directory import Directory, Place, Problem
 from routing.foreign import ForeignRegistrar, watch_line
 from routing.marks import Marks, mark
-from routing.model import Diversion, Entity
+from routing.model import Diversion, Entity, Wish
 from routing.numbers import MAX_DIGITS
 from routing.precedence import Considered, choose, consider
 from routing.profiles import PROFILES
@@ -155,6 +155,11 @@ class Compiler:
     def rule_id(self, slot: int) -> str | None:
         """Return the diversion that has (or had) this slot."""
         return self._rule_slots.name(slot)
+
+    def wish_of(self, line_id: str) -> Wish:
+        """Return what the operator wants of a line at the last ``now``; "enabled" for a line that is not there."""
+        line = self.directory.registry.lines.get(line_id)
+        return line.wish if line is not None and self._wishes.live(line_id) else "enabled"
 
     def explain_rules(self, number: str) -> list[Considered]:
         """Return the rules for ``number`` (E.164, with or without ``+``), most specific first; [] if it is not ours."""

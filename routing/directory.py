@@ -228,6 +228,10 @@ class Directory(Scopes):
         self.note("diversion", key, what)
         return targets
 
+    def usable(self, key: str) -> bool:
+        """Return whether a rule that is held has targets that may be used."""
+        return key in self.registry.diversions and key not in self._unusable
+
     def policy(self, order: str) -> TargetPolicy:
         """Return what the customer of an order may divert to; the default if the customer is missing."""
         held = self.registry.orders.get(order)

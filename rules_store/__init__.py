@@ -1,10 +1,12 @@
-"""Rules, bindings and verdicts in Redis or Valkey: written atomically, on disk before promised, followed in order.
+"""Rules, bindings, verdicts and events in Redis or Valkey: written atomically, on disk before promised, followed in order.
 
 Not here: what the rules mean (`routing`), who may change them (`portal`). See docs/store.md.
 """
 
 from rules_store.connection import StoreConnection
 from rules_store.errors import ConflictError, NotSavedError, NumberTakenError, StoreError
+from rules_store.event_feed import EventFeed, Gap
+from rules_store.events import Entry, EventStore, Retention, StoredEvent
 from rules_store.follower import Follower
 from rules_store.importing import ImportResult
 from rules_store.live_state import BindingStore, VerdictStore
@@ -34,18 +36,24 @@ __all__ = [
     "Change",
     "ConflictError",
     "Delete",
+    "Entry",
+    "EventFeed",
+    "EventStore",
     "Expect",
     "Follower",
+    "Gap",
     "Garbage",
     "ImportResult",
     "NotSavedError",
     "NumberTakenError",
     "Put",
+    "Retention",
     "RulesStore",
     "StoreConnection",
     "StoreError",
     "StoreSettings",
     "Stored",
+    "StoredEvent",
     "VerdictRow",
     "VerdictStore",
     "Write",

@@ -75,3 +75,43 @@ def verdicts(number: int) -> str:
 def live_stream(number: int) -> str:
     """STREAM, bounded: what changed in this shard."""
     return f"{{b{number:02}}}:live"
+
+
+def events(number: int) -> str:
+    """STREAM, ids "<number>-0": what happened in this shard."""
+    return f"{{b{number:02}}}:events"
+
+
+def event_counter(number: int) -> str:
+    """STRING: number of the last event of this shard."""
+    return f"{{b{number:02}}}:event_seq"
+
+
+def event_marks(number: int) -> str:
+    """HASH: process → the last of its events that this shard has."""
+    return f"{{b{number:02}}}:event_marks"
+
+
+def states(number: int) -> str:
+    """HASH: line → what is going on there now (a diversion, a drill, a wish); nothing for most."""
+    return f"{{b{number:02}}}:states"
+
+
+def history(number: int, line_id: str) -> str:
+    """LIST: the line's last events, oldest first."""
+    return f"{{b{number:02}}}:history:{line_id}"
+
+
+def diverted(number: int, line_id: str) -> str:
+    """LIST: the line's last diverted calls, oldest first; apart, because data of calls are kept for a shorter time."""
+    return f"{{b{number:02}}}:diverted:{line_id}"
+
+
+def history_ages(number: int) -> str:
+    """ZSET: line → time of the newest entry of its history (Unix ms)."""
+    return f"{{b{number:02}}}:history_ages"
+
+
+def diverted_ages(number: int) -> str:
+    """ZSET: line → time of its newest diverted call (Unix ms)."""
+    return f"{{b{number:02}}}:diverted_ages"

@@ -157,6 +157,12 @@ SERVICE: Mapping[str, tuple[str, str, str]] = {
     "sipproxy_store_up": ("gauge", "", "1 while the store is followed, else 0."),
     "sipproxy_store_resyncs": ("counter", "", "Full reads of the store after the first."),
     "sipproxy_unsaved": ("gauge", "kind", "Changes that wait to be stored."),
+    "sipproxy_history_events": (
+        "counter",
+        "fate",
+        "Events for the history: written to the store, or lost because it was away for too long.",
+    ),
+    "sipproxy_history_waiting": ("gauge", "", "Events that wait to be written to the store."),
     "sipproxy_event_loop_blocked": ("counter", "", "Times the control plane was stuck; calls are not touched by it."),
     "sipproxy_build": ("info", "", "Version and profile of the build."),
     "sipproxy_engine_other": ("gauge", "counter", "Engine counters that have no name of their own yet."),

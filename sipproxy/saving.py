@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from registrar_watch.history import History
 from registrar_watch.keep import Keeper, Unsaved
 from registrar_watch.names import BindingKey, LineNames, binding_key
 from rules_store import BindingRow, BindingStore, StoreError, VerdictRow, VerdictStore
@@ -39,6 +40,18 @@ def stored_verdict(line_id: str, row: "EngineVerdict") -> VerdictRow:
     }
 
 
+def engine_verdict(slot: int, row: VerdictRow) -> "EngineVerdict":
+    """Name a stored verdict by its slot."""
+    return {
+        "line": slot,
+        "health": row["health"],
+        "since_unix_ms": row["since_unix_ms"],
+        "cause": row["cause"],
+        "evidence": row["evidence"],
+        "place": row["place"],
+    }
+
+
 class Saving:
     """The two keepers and the way back."""
 
@@ -48,7 +61,13 @@ class Saving:
         names: LineNames,
         stores: tuple[BindingStore, VerdictStore],
         stored: Callable[[int], None],
+        history: History,
     ) -> None:
+        self._history = history
+        self.read_again = False
+        """Set when events were lost: the next comparison tells the history what it missed."""
+        self.restored = {"bindings": 0, "verdicts": 0}
+        """What the last `restore` gave back."""
         self._engine = engine
         self._names = names
         self._binding_store, self._verdict_store = stores
@@ -87,25 +106,19 @@ class Saving:
             bindings += self._engine.restore_bindings(
                 [(slot, *_columns(row)) for row in page if (slot := self._names.line_slot(row.line_id)) is not None]
             )
-        _log.info("restored from the store", bindings=bindings, verdicts=verdicts)
+        self.restored = {"bindings": bindings, "verdicts": verdicts}
+        _log.info("restored from the store", **self.restored)
 
     async def _restore_verdicts(self) -> int:
         verdicts = 0
         async for rows in self._verdict_store.load():
-            verdicts += self._engine.restore_verdicts(
-                [
-                    {
-                        "line": slot,
-                        "health": row["health"],
-                        "since_unix_ms": row["since_unix_ms"],
-                        "cause": row["cause"],
-                        "evidence": row["evidence"],
-                        "place": row["place"],
-                    }
-                    for row in rows
-                    if (slot := self._names.line_slot(row["line_id"])) is not None
-                ]
-            )
+            named: list[tuple[str, EngineVerdict]] = [
+                (row["line_id"], engine_verdict(slot, row))
+                for row in rows
+                if (slot := self._names.line_slot(row["line_id"])) is not None
+            ]
+            verdicts += self._engine.restore_verdicts([row for _, row in named])
+            self._history.restored(named)
         return verdicts
 
     def forget(self, line_ids: list[str]) -> None:
@@ -116,7 +129,8 @@ class Saving:
     async def reconcile(self) -> None:
         """Make the store say what the engine has: after lost events, or when the store lost its memory. Raises `StoreError`."""
         await self._reconcile_bindings()
-        await self._reconcile_verdicts()
+        again, self.read_again = self.read_again, False
+        await self._reconcile_verdicts(again=again)
 
     async def _reconcile_bindings(self) -> None:
         stored: dict[BindingKey, BindingRow] = {}
@@ -143,7 +157,7 @@ class Saving:
             self.bindings.put(key, None, 0)
         _log.info("bindings compared with the store", live=len(live), saved_again=changed, removed=len(ghosts))
 
-    async def _reconcile_verdicts(self) -> None:
+    async def _reconcile_verdicts(self, *, again: bool) -> None:
         stored: dict[str, VerdictRow] = {}
         async for page in self._verdict_store.load():
             stored.update({row["line_id"]: row for row in page})
@@ -153,6 +167,8 @@ class Saving:
                 line = self._names.line_id(row["line"])
                 if line is not None and stored.get(line) != stored_verdict(line, row):
                     self.verdicts.put(line, row, 0)
+                if line is not None and again:
+                    self._history.read_again(line, row)
             offset += len(rows)
             await asyncio.sleep(0)
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import structlog
 import uvloop
 
+from registrar_watch.history import History
+from registrar_watch.outbox import Outbox
 from registrar_watch.watch import RegistrarWatch
 from routing.compile import Compiler
 from rules_store import BindingStore, Follower, RulesStore, StoreConnection, StoreError, VerdictStore
@@ -29,6 +31,8 @@ from sipproxy.config.load import Loaded, load
 from sipproxy.config.secret import engine_secret
 from sipproxy.config.store_settings import store_settings
 from sipproxy.errors import ConfigurationError, Fault
+from sipproxy.events import event_store, new_boot, node_name, saver, started, stopped, told_before
+from sipproxy.linebook import SupplyLines
 from sipproxy.metrics import Collector, start_metrics
 from sipproxy.operations import handlers
 from sipproxy.profiles import profile_settings
@@ -45,6 +49,7 @@ _EVENTS_PER_TURN = 1000
 _STORE_PATIENCE_S = 5.0  # how long a start waits for a store that does not answer
 _RESTORE_PATIENCE_S = 15.0  # how long a start waits for stored registrations when the store goes away just then
 _RETRY_S = 1.0
+_TICK_S = 0.5
 _REMEMBER_AFTER_S = 10.0
 _NO_RULES_STATUS = 503
 
@@ -72,6 +77,7 @@ class Service:
         self._secret = secret
         self._connection = StoreConnection(store_settings(configuration))
         self.rules = RulesStore(self._connection)
+        self.events = event_store(self._connection, configuration.history)
         self._watchdog = Watchdog(configuration.limits.event_loop_warn_s)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -107,12 +113,31 @@ class Service:
         self.supply = Supply(
             self.engine, Compiler(registrars=foreign_registrars(self.loaded.configuration)), lambda: Follower(self._connection)
         )
+        settings = self.loaded.configuration.history
+        save = saver(self.events)
+        self.outbox = Outbox(save, node=node_name(settings), boot=new_boot(), limit=settings.waiting)
+        self.lines = SupplyLines(self.supply)
+        self.history = History(self.lines, self.outbox)
         stores = (BindingStore(self._connection), VerdictStore(self._connection))
-        self.saving = Saving(self.engine, self.supply, stores, self.engine.stored)
-        self.watch = RegistrarWatch(self.supply, self.saving.bindings, self.saving.verdicts, self._reconcile.set)
+        self.saving = Saving(self.engine, self.supply, stores, self.engine.stored, self.history)
+        keepers = (self.saving.bindings, self.saving.verdicts)
+        self.watch = RegistrarWatch(self.supply, *keepers, self.history, self._events_lost)
         self.supply.before_first = self._restore_first
-        self.supply.on_resync = self._reconcile.set
-        self.supply.on_lines_removed = self.saving.forget
+        self.supply.on_resync = self._resynced
+        self.supply.on_lines_removed = self._lines_removed
+        self.supply.on_changed = self.history.changed
+
+    def _events_lost(self) -> None:
+        self.saving.read_again = True
+        self._reconcile.set()
+
+    def _resynced(self) -> None:
+        self.history.note("resync", {"sequence": self.supply.sequence, "resyncs": self.supply.resyncs})
+        self._reconcile.set()
+
+    def _lines_removed(self, lines: list[str]) -> None:
+        self.saving.forget(lines)
+        self.history.removed(lines)
 
     def _bound_engine(self) -> Engine:
         try:
@@ -158,6 +183,8 @@ class Service:
         self.state = "running" if self.supply.ready.is_set() else "running without rules"
         self._supervise("bindings", self.saving.bindings.run)
         self._supervise("verdicts", self.saving.verdicts.run)
+        self._supervise("events", self.outbox.run)
+        self._supervise("history", self._ticking)
         self._supervise("reconcile", self._reconciling)
         self._supervise("dates", self.supply.follow_dates)
         if self.loaded.configuration.store.url != EMBEDDED:
@@ -222,10 +249,14 @@ class Service:
         while not self._restored:
             try:
                 await self.saving.restore()
+                states, past = await told_before(self.events, self.outbox.node)
                 self._restored = True
             except StoreError as error:
                 _log.error("registrations not restored, trying on", what=error.what)
                 await asyncio.sleep(_RETRY_S)
+            else:
+                self.history.note("started", started(self, past), at_unix_ms=int(self.started_at * 1000))
+                self.history.open(states)
 
     # -- run ----------------------------------------------------------------------------------------------------------
 
@@ -251,6 +282,11 @@ class Service:
                 _log.warning("store not compared, trying again", what=error.what)
                 self._reconcile.set()
                 await asyncio.sleep(_RETRY_S)
+
+    async def _ticking(self) -> None:
+        while True:
+            self.history.tick()
+            await asyncio.sleep(_TICK_S)
 
     async def reload(self) -> list[str]:
         """Read the file again; return what needs a restart. Raises `ConfigurationError`; the old settings stay then."""
@@ -279,6 +315,8 @@ class Service:
             "sipproxy_store_up": {"": float(self.supply.state == "live")},
             "sipproxy_store_resyncs": {"": self.supply.resyncs},
             "sipproxy_unsaved": {"bindings": len(self.saving.bindings), "verdicts": len(self.saving.verdicts)},
+            "sipproxy_history_events": {"written": float(self.outbox.written), "lost": float(self.outbox.lost)},
+            "sipproxy_history_waiting": {"": len(self.outbox)},
             "sipproxy_event_loop_blocked": {"": self._watchdog.blocked},
         }
 
@@ -337,11 +375,16 @@ class Service:
             asyncio.get_running_loop().remove_reader(engine.event_fd())
             await asyncio.to_thread(engine.stop)
             self.watch.handle(engine.events(1_000_000))
+            self.history.tick()
+            self.history.close()
+            self.history.note("stopped", stopped(self))
             # What happened until now is worth some seconds; a store that is away is not waited for.
             patience_s = 5.0 if self.supply.state == "live" else 0.0
             saved = await self.saving.bindings.drained(patience_s) and await self.saving.verdicts.drained(patience_s)
+            saved = await self.outbox.drained(patience_s) and saved
             if not saved:
-                _log.warning("not stored", bindings=len(self.saving.bindings), verdicts=len(self.saving.verdicts))
+                waiting = {"bindings": len(self.saving.bindings), "verdicts": len(self.saving.verdicts)}
+                _log.warning("not stored", events=len(self.outbox), **waiting)
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -50,6 +50,18 @@ class Supply:
         """Awaited when lines have slots for the first time and the engine does not route by them yet; must not raise."""
         self.on_resync: Callable[[], None] = lambda: None
         self.on_lines_removed: Callable[[list[str]], None] = lambda _ids: None
+        self.on_changed: Callable[[Iterable[str] | None], None] = lambda _ids: None
+        """Told the lines whose wish or rules may be others now, None for any; the engine routes by them already."""
+
+    @property
+    def compiler(self) -> Compiler:
+        """The compiler; to be read only while nothing `is_changing` it, or inside `settled`."""
+        return self._compiler
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether somebody holds the rules, perhaps in a thread."""
+        return self._lock.locked()
 
     @property
     def state(self) -> str:
@@ -132,10 +144,13 @@ class Supply:
                 await asyncio.wait_for(self._moved.wait(), min(max(wait_s, 0.0), _LONGEST_SLEEP_S))
             except TimeoutError:
                 async with self._lock:
-                    self._apply(self._compiler.advance(datetime.now(UTC)))
+                    deltas = self._compiler.advance(datetime.now(UTC))
+                    self._apply(deltas)
+                self.on_changed([spec["line_id"] for delta in deltas for spec in delta.get("lines", ())])
 
     async def _take(self, batch: Batch, changes: list[Change], *, full: bool) -> None:
         removed = [id_ for kind, id_, entity in changes if kind == "line" and entity is None]
+        touched = self._touched(changes) if not full and len(changes) <= _INLINE else None
         began = time.monotonic()
         async with self._lock:
             if full:
@@ -155,9 +170,23 @@ class Supply:
                 _log.warning("entity not used", kind=problem.kind, id=problem.id, why=problem.message)
         if removed:
             self.on_lines_removed(removed)
+        if changes:
+            self.on_changed(touched)
         if batch.resync and self.ready.is_set():
             self.on_resync()
         self.ready.set()
+
+    def _touched(self, changes: list[Change]) -> set[str]:
+        """Return the lines whose wish or rules these changes may touch; called before they are taken."""
+        registry = self._compiler.directory.registry
+        lines: set[str] = set()
+        for kind, id_, entity in changes:
+            if kind == "line":
+                lines.add(id_)
+                continue
+            for state in (entity, registry.find(kind, id_)):
+                lines |= registry.lines_of.get(getattr(state, "order", id_), set())
+        return lines
 
     async def _all(self, entities: list[Entity], *, before_first: Callable[[], Awaitable[None]]) -> None:
         """Compile the full set: into a new table the first time, as a difference later."""

@@ -199,6 +199,20 @@ class Store(Section):
     disk_reserve_mb: int = Field(32, ge=0, description="embedded server: with less free space writes are refused")
 
 
+class History(Section):
+    """What is kept of events: registrations, verdicts, diversions, drills, calls (docs/operations.md)."""
+
+    node: str = Field(
+        "", max_length=64, pattern=r"^[A-Za-z0-9._-]*$", description="name of this process in events; default the host's"
+    )
+    keep_days: float = Field(90, gt=0, le=3650, description="days after which events are removed")
+    keep_calls_days: float = Field(30, gt=0, le=3650, description="the same for single diverted calls")
+    per_line: int = Field(500, ge=10, le=100_000, description="events kept per line, and diverted calls per line")
+    waiting: int = Field(
+        100_000, ge=1000, le=10_000_000, description="events kept in memory while the store is away; then the oldest go, counted"
+    )
+
+
 class Metrics(Section):
     """Prometheus endpoint."""
 
@@ -244,6 +258,7 @@ class Configuration(Section):
     guard: Guard = Field(default_factory=Guard)
     registrars: list[ForeignRegistrar] = Field(default_factory=list, max_length=64)
     store: Store = Field(default_factory=Store)
+    history: History = Field(default_factory=History)
     metrics: Metrics = Field(default_factory=Metrics)
     admin: Admin = Field(default_factory=Admin)
     limits: Limits = Field(default_factory=Limits)

@@ -1,0 +1,225 @@
+"""What happened, in order: a numbered stream per shard, a bounded history per line, and what is going on now.
+
+An event is one JSON object. It is written at least once and kept once: a batch that is repeated, because its answer was lost, is
+recognised by process and number (rules_store/lua/save_events.lua). Events of one line stand in one shard and keep their
+order; those of different lines are put in order by time when they are read together.
+
+What a line's history costs is bounded by itself: its list has an upper length, a silent one is removed by its age, and reading
+the newest entries takes time in proportion to what is read. Diverted calls have lists of their own, kept for a shorter time.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import structlog
+from redis.asyncio import Redis
+
+from rules_store import schema
+from rules_store.connection import Arg, StoreConnection
+from rules_store.faults import BrokenKeyError
+
+log = structlog.get_logger(__name__)
+
+Record = dict[str, Any]
+"""An event: id, node, boot, seq, at_unix_ms, kind, line, order, and what the kind brings (docs/operations.md)."""
+
+Flag = Literal["e", "c", "d"]
+"""event, summary of calls (joins the one before it in the line's history), diverted call."""
+
+DAY_MS: Final = 86_400_000
+_SCAN: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event on its way to the store.
+
+    ``state``: what is going on at the line from now on, a JSON text; "" removes it, None leaves it.
+    """
+
+    seq: int
+    at_unix_ms: int
+    line: str
+    flag: Flag
+    text: str
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it is stored: its shard, its number there, and the record."""
+
+    shard: int
+    number: int
+    record: Record
+
+    @property
+    def order(self) -> tuple[int, str, int, int, int]:
+        """What events of several lines are sorted by: time, then as their process told them."""
+        record = self.record
+        return record["at_unix_ms"], str(record.get("boot", "")), int(record.get("seq", 0)), self.shard, self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long and how much is kept."""
+
+    days: float = 90
+    calls_days: float = 30
+    """Diverted calls."""
+    per_line: int = 500
+    per_shard: int = 20_000
+    """Entries of a shard's stream, for followers; histories do not depend on it."""
+
+
+class EventStore:
+    """Writes and reads events."""
+
+    def __init__(self, connection: StoreConnection, retention: Retention | None = None) -> None:
+        self._connection = connection
+        self.retention = retention or Retention()
+
+    async def save(self, boot: str, entries: Sequence[Entry]) -> int:
+        """Append events of one process, in order; on disk when it returns. Returns how many were new. Raises `StoreError`.
+
+        ``boot`` names the process and sorts by the time of its start; sequence numbers rise within it. A batch that raised is
+        repeated whole or with more behind it.
+        """
+        now_ms = int(time.time() * 1000)
+        kept = self.retention
+        head: list[Arg] = [
+            boot,
+            kept.per_shard,
+            int(now_ms - kept.days * DAY_MS),
+            int(now_ms - kept.calls_days * DAY_MS),
+            kept.per_line,
+        ]
+        calls: dict[int, tuple[list[str], list[Arg]]] = {}
+        for entry in entries:
+            number = schema.shard(entry.line)
+            keys, args = calls.setdefault(number, (_keys(number), list(head)))
+            keys.append((schema.diverted if entry.flag == "d" else schema.history)(number, entry.line))
+            state_op = "" if entry.state is None else "s" if entry.state else "S"
+            args += (entry.seq, entry.at_unix_ms, entry.flag, entry.line, entry.text, state_op, entry.state or "")
+        if not calls:
+            return 0
+        written = 0
+        for reply in await self._connection.run_all("save_events", list(calls.values()), safe=True):
+            if reply[0] == b"broken":
+                raise BrokenKeyError(reply[1].decode(), self._connection.where)
+            written += int(reply[1])
+        return written
+
+    async def history(self, line_id: str, limit: int = 100, since_unix_ms: int = 0) -> list[StoredEvent]:
+        """Return a line's newest events, oldest first; ``line_id`` "" is the service itself. Raises `StoreError`."""
+        number = schema.shard(line_id)
+        return await self._tail(schema.history(number, line_id), number, limit, since_unix_ms)
+
+    async def diverted(self, line_id: str, limit: int = 100, since_unix_ms: int = 0) -> list[StoredEvent]:
+        """Return a line's newest diverted calls, oldest first. Raises `StoreError`."""
+        number = schema.shard(line_id)
+        return await self._tail(schema.diverted(number, line_id), number, limit, since_unix_ms)
+
+    async def recent(self, limit: int = 100, since_unix_ms: int = 0) -> list[StoredEvent]:
+        """Return the newest events of all lines, oldest first, by time. Raises `StoreError`."""
+
+        async def read(client: Redis) -> Any:
+            pipe = client.pipeline(transaction=False)
+            for number in range(schema.SHARDS):
+                pipe.xrevrange(schema.events(number), count=limit)
+            return await pipe.execute()
+
+        found: list[StoredEvent] = []
+        for number, entries in enumerate(await self._connection.repeat(read)):
+            found += (event for entry_id, fields in entries if (event := decode(number, entry_id, fields)) is not None)
+        found = [event for event in found if event.record["at_unix_ms"] >= since_unix_ms]
+        found.sort(key=lambda event: event.order)
+        return found[-limit:]
+
+    async def states(self) -> AsyncIterator[dict[str, Record]]:
+        """Yield, page by page, what is going on: line → state. Raises `StoreError`."""
+        for number in range(schema.SHARDS):
+            key, cursor = schema.states(number), 0
+            while True:
+                cursor, fields = await self._scan(key, cursor)
+                page = {line.decode(): state for line, text in fields.items() if (state := _object(text, key)) is not None}
+                if page:
+                    yield page
+                if not cursor:
+                    break
+
+    async def state(self, line_id: str) -> Record | None:
+        """Return what is going on at a line. Raises `StoreError`."""
+        key = schema.states(schema.shard(line_id))
+
+        async def read(client: Redis) -> Any:
+            return await client.hget(key, line_id)
+
+        text: bytes | None = await self._connection.repeat(read)
+        return _object(text, key) if text is not None else None
+
+    async def _scan(self, key: str, cursor: int) -> tuple[int, dict[bytes, bytes]]:
+        async def scan(client: Redis) -> Any:
+            if await client.type(key) not in {b"hash", b"none"}:
+                return None
+            return await client.hscan(key, cursor, count=_SCAN)
+
+        answer: tuple[int, dict[bytes, bytes]] | None = await self._connection.repeat(scan)
+        if answer is None:
+            log.warning("store_garbage", where=key, why="not a hash")
+            return 0, {}
+        return answer
+
+    async def _tail(self, key: str, number: int, limit: int, since_unix_ms: int) -> list[StoredEvent]:
+        async def read(client: Redis) -> Any:
+            if await client.type(key) not in {b"list", b"none"}:
+                return None
+            return await client.lrange(key, -limit, -1)
+
+        rows: list[bytes] | None = await self._connection.repeat(read)
+        if rows is None:
+            log.warning("store_garbage", where=key, why="not a list")
+            return []
+        events: list[StoredEvent] = []
+        for row in rows:
+            position, _, rest = row.partition(b"\t")
+            record = _object(rest.split(b"\t", 2)[-1], key)
+            if record is not None and position.isdigit() and record["at_unix_ms"] >= since_unix_ms:
+                events.append(StoredEvent(number, int(position), record))
+        return events
+
+
+def decode(shard: int, entry_id: bytes, fields: dict[bytes, bytes]) -> StoredEvent | None:
+    """Parse an entry of a shard's stream; None (and a warning) for what is not ours."""
+    digits, _, rest = entry_id.partition(b"-")
+    record = _object(fields.get(b"e", b""), schema.events(shard))
+    if record is None or not digits.isdigit() or rest != b"0":
+        return None
+    return StoredEvent(shard, int(digits), record)
+
+
+def _keys(number: int) -> list[str]:
+    return [
+        schema.events(number),
+        schema.event_counter(number),
+        schema.event_marks(number),
+        schema.states(number),
+        schema.history_ages(number),
+        schema.diverted_ages(number),
+    ]
+
+
+def _object(text: bytes, where: str) -> Record | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or (":states" not in where and type(found.get("at_unix_ms")) is not int):
+        log.warning("store_garbage", where=where, why="not an event")
+        return None
+    return found
