@@ -5,9 +5,9 @@ from typing import Literal, Protocol, TypeVar
 
 from tests.faults.laboratory.namespaces import LaboratoryError
 
-Mode = Literal["well", "silent", "unavailable", "trying_only", "options_only", "invites_only"]
-"""``silent`` reads and never answers; ``unavailable`` answers INVITE and OPTIONS with 503; ``trying_only`` answers INVITE with 100 and
-no more; ``options_only`` answers OPTIONS and ignores INVITE; ``invites_only`` the reverse."""
+Mode = Literal["well", "silent", "unavailable", "retry_after", "trying_only", "options_only", "invites_only"]
+"""``silent`` reads and never answers; ``unavailable`` answers INVITE and OPTIONS with 503, ``retry_after`` with a Retry-After in it;
+``trying_only`` answers INVITE with 100 and no more; ``options_only`` answers OPTIONS and ignores INVITE; ``invites_only`` the reverse."""
 
 
 Actor = TypeVar("Actor")

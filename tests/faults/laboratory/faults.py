@@ -218,15 +218,11 @@ class RouterReboot(RouterDead):
     name = "router reboot"
     description = "The router is off, then comes back with another public address and other ports; it forgot all flows."
 
-    def begin(self, lab: Laboratory) -> None:
-        """Power off."""
-        self._before = lab.router.address
-        super().begin(lab)
-
     def end(self, lab: Laboratory) -> None:
         """Power on with another address; nobody has the old one."""
         lab.router.renew()
         lab.router.dead(dead=False)
+        lab.edge_unreachable(lab.router.address, unreachable=False)
 
 
 # ---- the phone system --------------------------------------------------------------------------------------------------------
@@ -539,6 +535,9 @@ class Amid(Fault):
             self.second.end(lab)
 
 
+_BROKEN: tuple[Mode, ...] = ("silent", "unavailable", "retry_after", "trying_only", "options_only")
+
+
 def every_fault() -> list[Fault]:
     """Return one of each, the four causes of the service description first."""
     return [
@@ -549,7 +548,7 @@ def every_fault() -> list[Fault]:
         RouterReboot(),
         PhoneKilled(),
         PhoneStopped(),
-        *(PhoneMisbehaves(mode=mode) for mode in ("silent", "unavailable", "trying_only", "options_only")),
+        *(PhoneMisbehaves(mode=mode) for mode in _BROKEN),
         InvitesOnly(),
         RegistrationExpires(),
         Deregisters(),

@@ -5,6 +5,7 @@ Names are ``fault-lab-PID-START-SERIAL-LABEL``; START is the process's start tim
 
 import contextlib
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -114,6 +115,11 @@ class Namespace:
                 with contextlib.suppress(OSError):  # some are fixed on a veth; the root tests look at the frames themselves
                     ioctl(any_socket, _SIOCETHTOOL, request)
         self.ip(f"link set {port} gso_max_segs 1")
+
+    def all_up(self) -> bool:
+        """Say whether every port carries packets; the kernel takes up to a second for that after ``link set up``."""
+        links = json.loads(command([program("ip", "iproute2"), "-n", self.name, "-json", "link", "show"]))
+        return all(link["operstate"] == "UP" for link in links if link["ifname"] != "lo")
 
     def pids(self) -> list[int]:
         """Return the processes that live in the namespace."""

@@ -15,6 +15,7 @@ import itertools
 import os
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ from tests.faults.laboratory.namespaces import LaboratoryError, Namespace
 from tests.faults.laboratory.router import Router
 
 WIRES = ("line", "second", "fleet")
+_LINKS_S = 10.0
 _serials = itertools.count(1)
 
 
@@ -56,6 +58,7 @@ class Laboratory:
         self.seed = seed
         self._forwarding, self._nat_timeout_s = forwarding, nat_timeout_s
         self.actors = Actors()
+        self._unreachable: set[str] = set()
         self.prefix = namespaces.prefix(next(_serials))
         self.namespaces: Namespaces
         self.box: impairment.Box
@@ -107,7 +110,9 @@ class Laboratory:
 
     def edge_unreachable(self, address: str, *, unreachable: bool) -> None:
         """Let the edge answer packets for ``address`` with ICMP host unreachable, as it does for a line without a session."""
-        self.namespaces.edge.ip(f"route {'replace' if unreachable else 'delete'} unreachable {address}/32")
+        if unreachable != (address in self._unreachable):
+            self.namespaces.edge.ip(f"route {'add' if unreachable else 'delete'} unreachable {address}/32")
+            self._unreachable ^= {address}
 
     def lose_at_lan(self, *, lose: bool) -> None:
         """Lose everything between the router and the phone system without a word."""
@@ -136,6 +141,7 @@ class Laboratory:
         spaces.us.ip(f"link set uplink address {_link_address(0, 1)}")
         spaces.edge.ip(f"link set uplink address {_link_address(0, 2)}")
         self._address()
+        self._await_links()
         for space in (spaces.edge, spaces.router):
             space.set("ipv4.ip_forward", 1)
         self.router = Router(spaces.router, forwarding=self._forwarding, timeout_s=self._nat_timeout_s)
@@ -143,6 +149,14 @@ class Laboratory:
         self.names = NameServer(spaces.core, self.folder)
         self.clock = Clock(self.folder)
         self.box = impairment.Box(spaces.box, {w: (f"{w}-edge", f"{w}-far") for w in WIRES}, self.seed)
+
+    def _await_links(self) -> None:
+        deadline = time.monotonic() + _LINKS_S
+        for space in (getattr(self.namespaces, label) for label in Namespaces.__slots__):
+            while not space.all_up():
+                if time.monotonic() > deadline:
+                    raise LaboratoryError(f"the links of {space.name} do not come up")
+                time.sleep(0.02)
 
     def _address(self) -> None:
         spaces = self.namespaces

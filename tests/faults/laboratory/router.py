@@ -44,8 +44,8 @@ class Router:
         self._reboots += 1
         before, self.address = self.address, (plan.ROUTER, plan.ROUTER_RENEWED)[self._reboots % 2]
         self._namespace.ip(
-            f"address add {self.address}/24 dev wan",
             f"address delete {before}/24 dev wan",
+            f"address add {self.address}/24 dev wan",
             f"route replace default via {plan.EDGE_AT_LINE}",
             f"neighbour replace {plan.EDGE_AT_LINE} lladdr 02:00:00:00:01:01 dev wan nud permanent",
         )
