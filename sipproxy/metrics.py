@@ -79,9 +79,9 @@ ENGINE: Sequence[Family] = (
     Family(
         "sipproxy_probes",
         "counter",
-        "OPTIONS to lines by outcome.",
+        "OPTIONS to lines by outcome; void ones prove nothing, for they never left us or we slept.",
         "outcome",
-        {"probes_sent": "sent", "probes_answered": "answered", "probes_lost": "lost"},
+        {"probes_sent": "sent", "probes_answered": "answered", "probes_lost": "lost", "probes_void": "void"},
     ),
     _plain("sipproxy_probers", "gauge", "Targets with a live prober.", "probers"),
     _plain("sipproxy_probers_missing", "gauge", "Lines that want a prober and have none; not 0 is a fault.", "probers_missing"),
@@ -91,6 +91,19 @@ ENGINE: Sequence[Family] = (
         "Datagrams by way; refused means that the kernel did not take one, handed_over that another worker owned it.",
         "way",
         {"received": "received", "sent": "sent", "send_refused": "refused", "handed_over": "handed_over"},
+    ),
+    _plain(
+        "sipproxy_sends_repeated",
+        "counter",
+        "Sends repeated because the kernel told of an older datagram's ICMP error instead; none of them is lost.",
+        "sends_repeated",
+    ),
+    _plain("sipproxy_unreachables", "counter", "ICMP errors that say a destination is unreachable.", "unreachables"),
+    _plain(
+        "sipproxy_unreachables_taken",
+        "counter",
+        "Reports of undelivered requests that a call, another request or an OPTIONS waited for.",
+        "unreachables_taken",
     ),
     _plain("sipproxy_mailbox_full", "counter", "Messages lost because another worker did not keep up.", "mailbox_full"),
     Family(
@@ -123,6 +136,12 @@ ENGINE: Sequence[Family] = (
     ),
     _plain("sipproxy_transactions", "gauge", "Transactions alive.", "transactions"),
     _plain("sipproxy_unfinished", "gauge", "Requests that wait for their final answer; counted while draining.", "unfinished"),
+    _plain(
+        "sipproxy_worker_stalls",
+        "counter",
+        "Times that a worker could not work for more than 300 ms: a full machine, a suspend, a turn that took too long.",
+        "worker_stalls",
+    ),
     _plain("sipproxy_worker_panics", "counter", "Defects that a worker survived; report them.", "worker_panics"),
     _plain("sipproxy_timers", "gauge", "Deadlines in the timer wheels.", "timers"),
     Family(

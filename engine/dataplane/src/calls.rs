@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use route_core::{Digits, LineSlot, RuleSlot};
+use route_core::{Cause, Digits, LineSlot, RuleSlot, Unreachable};
 use sip_core::time::Timestamp;
 
 /// What a step says; the address is where it went or came from.
@@ -14,6 +14,7 @@ pub(crate) enum Step {
     Request(SocketAddr),
     Response(u16),
     Silence,
+    Unreachable(Unreachable),
     Cancel,
     Answer(u16),
     Diverted,
@@ -27,6 +28,7 @@ impl Step {
             Self::Request(to) => format!("→ INVITE {to}"),
             Self::Response(code) => format!("← {code} from the line"),
             Self::Silence => "no answer in time".to_owned(),
+            Self::Unreachable(kind) => format!("not delivered: {}", Cause::Unreachable(kind)),
             Self::Cancel => "→ CANCEL".to_owned(),
             Self::Answer(code) => format!("{code} to the caller"),
             Self::Diverted => "302 to the caller: this call is diverted".to_owned(),

@@ -1,15 +1,19 @@
 //! The only reader of the operating system's clocks; or a clock that somebody else moves.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sip_core::time::Timestamp;
+
+use crate::net::boot_time;
 
 /// Monotonic time for deadlines, and its relation to Unix time for what people and the store see.
 pub(crate) struct Clock(Source);
 
 enum Source {
-    System(Instant),
+    /// Time since boot when it was made. Suspended time counts: what was promised for ten minutes is over after them, also if the
+    /// machine slept.
+    System(Duration),
     /// Unix time in microseconds. Nobody sets this wall clock but by letting time pass.
     Virtual(AtomicU64),
 }
@@ -19,7 +23,7 @@ impl Clock {
     const OFFSET_US: u64 = 1_000_000_000_000_000;
 
     pub(crate) fn new() -> Self {
-        Self(Source::System(Instant::now()))
+        Self(Source::System(boot_time()))
     }
 
     /// A clock that stands at a Unix time in microseconds until [`Clock::set`] moves it.
@@ -37,7 +41,8 @@ impl Clock {
     pub(crate) fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System(start) => {
-                let elapsed = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX / 2);
+                let elapsed = boot_time().saturating_sub(*start);
+                let elapsed = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX / 2);
                 Timestamp::from_micros(Self::OFFSET_US + elapsed)
             }
             Source::Virtual(time) => Timestamp::from_micros(time.load(Ordering::Relaxed)),

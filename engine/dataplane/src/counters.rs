@@ -51,6 +51,12 @@ counters! {
     sent,
     /// Datagrams the kernel did not take.
     send_refused,
+    /// Sends repeated because the socket told of an older datagram's ICMP error instead.
+    sends_repeated,
+    /// ICMP errors that say a destination is unreachable.
+    unreachables,
+    /// Reports of undelivered requests that somebody waited for: a call, another request, or a probe.
+    unreachables_taken,
     /// Datagrams handed to the worker that owns their transaction.
     handed_over,
     /// Letters lost because another worker's mailbox was full.
@@ -115,6 +121,8 @@ counters! {
     probes_answered,
     /// OPTIONS without an answer in time.
     probes_lost,
+    /// OPTIONS that prove nothing: they never left us, or we slept while their answer was due.
+    probes_void,
     /// Targets with a live prober (gauge).
     probers,
     /// Lines that want a prober and have none (gauge); 0 as long as nothing is broken.
@@ -133,6 +141,8 @@ counters! {
     transactions,
     /// Requests that still wait for their final answer, counted while draining only (gauge).
     unfinished,
+    /// Turns of a worker that began, or had its packets read, much later than its timers wanted.
+    worker_stalls,
     /// Turns of a worker that ended in a panic: a defect of ours. The worker goes on.
     worker_panics,
     /// Deadlines in the timer wheel (gauge).

@@ -5,6 +5,7 @@
 //! [`Event`]s. Nothing on the path of a packet waits for anything but the network.
 #![deny(unsafe_code)]
 
+mod addresses;
 mod calls;
 mod clock;
 mod counters;
@@ -17,6 +18,7 @@ mod mailbox;
 mod memo;
 mod net;
 mod proxy;
+mod recent;
 mod redirect;
 mod registrar;
 mod rows;

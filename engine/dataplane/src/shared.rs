@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use arc_swap::ArcSwap;
 use route_core::{LineSlot, RouteTable};
 
+use crate::addresses::Addresses;
 use crate::clock::Clock;
 use crate::counters::{Counters, Histogram};
 use crate::events::EventQueue;
@@ -21,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) policy: ArcSwap<Policy>,
     pub(crate) table: ArcSwap<RouteTable>,
     pub(crate) slots: Slots,
+    pub(crate) addresses: Addresses,
     pub(crate) events: EventQueue,
     pub(crate) workers: Box<[Desk]>,
     pub(crate) secrets: Secrets,
@@ -35,6 +37,8 @@ pub(crate) struct Desk {
     pub(crate) mailbox: Mailbox<Letter>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) probe_round_trip: Histogram,
+    /// The end of the worker's last stall in microseconds of our clock; 0: none yet.
+    pub(crate) stalled_until: AtomicU64,
 }
 
 /// Letters a mailbox holds: some 100 ms of full load.
@@ -49,6 +53,7 @@ impl Shared {
                 mailbox: Mailbox::new(MAILBOX_LIMIT)?,
                 counters: Arc::new(Counters::default()),
                 probe_round_trip: Histogram::default(),
+                stalled_until: AtomicU64::new(0),
             })
         };
         let workers: std::io::Result<Vec<Desk>> = (0..settings.workers).map(desk).collect();
@@ -57,6 +62,7 @@ impl Shared {
             clock,
             table: ArcSwap::from_pointee(RouteTable::new(random_u64())),
             slots: Slots::new(),
+            addresses: Addresses::new(),
             events: events.map_err(|error| SettingsError::io("event_queue", &error))?,
             workers: workers
                 .map_err(|error| SettingsError::io("workers", &error))?

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use route_core::{Cause, Health, LineSlot, LineView, Unreachable, Wish};
@@ -108,6 +109,17 @@ impl Target {
 
     pub(crate) fn seen(&self, now: Timestamp) {
         self.last_seen.store(now.as_micros(), Ordering::Relaxed);
+    }
+
+    /// Whether a packet that came now is the first for `pause`; who is told so tells the line's owner.
+    pub(crate) fn claim_seen(&self, now: Timestamp, pause: Duration) -> bool {
+        let last = self.last_seen.load(Ordering::Relaxed);
+        let now = now.as_micros();
+        now >= last.saturating_add(pause.as_micros() as u64)
+            && self
+                .last_seen
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 
     /// Keep what is known about the same flow when a binding is refreshed.

@@ -13,6 +13,7 @@ use sip_core::transaction::key::{ClientKey, TransactionKey};
 use sip_core::transaction::{Action, Event, Kind, Transaction};
 
 use crate::net::Outbox;
+use crate::recent::Recent;
 use crate::slab::{Id, Slab};
 use crate::wheel::TimerWheel;
 use crate::worker::Token;
@@ -114,6 +115,7 @@ pub(crate) struct Transactions {
     by_key: KeyMap<TransactionKey, ServerId>,
     clients: Slab<Client>,
     by_client_key: KeyMap<ClientKey, ClientId>,
+    sent: Recent<ClientId>,
 }
 
 impl Transactions {
@@ -124,6 +126,7 @@ impl Transactions {
             by_key: KeyMap::default(),
             clients: Slab::new(),
             by_client_key: KeyMap::default(),
+            sent: Recent::new(),
         }
     }
 
@@ -137,6 +140,11 @@ impl Transactions {
 
     pub(crate) fn find_client(&self, key: ClientKey) -> Option<ClientId> {
         self.by_client_key.get(&key).copied()
+    }
+
+    /// Clients whose request, or a repetition of it, was among the last that were sent there. Some may be gone.
+    pub(crate) fn recently_sent_to(&self, destination: SocketAddr) -> Vec<ClientId> {
+        self.sent.to(destination)
     }
 
     pub(crate) fn server(&self, id: ServerId) -> Option<&Server> {
@@ -323,6 +331,7 @@ impl Transactions {
         for action in actions {
             match action {
                 Action::SendRequest | Action::ResendRequest => {
+                    self.sent.note(client.destination, id);
                     io.outbox
                         .push(client.socket, client.destination, &client.request);
                 }

@@ -100,8 +100,14 @@ impl<T: Copy> TimerWheel<T> {
         }
     }
 
-    /// How long the owner may sleep: until the next occupied slot, at most one turn of the lowest level.
+    /// How long the owner may sleep.
     pub(crate) fn sleep(&self, now: Timestamp) -> Option<Duration> {
+        let due = self.due()?.as_micros();
+        Some(Duration::from_micros(due.saturating_sub(now.as_micros())))
+    }
+
+    /// When to call `advance`: at the next occupied slot, at most one turn of the lowest level after the last time.
+    pub(crate) fn due(&self) -> Option<Timestamp> {
         if self.length == 0 {
             return None;
         }
@@ -109,8 +115,7 @@ impl<T: Copy> TimerWheel<T> {
         let next = (self.tick..turn_end)
             .find(|tick| !self.levels[0][*tick as usize % SLOTS].is_empty())
             .unwrap_or(turn_end);
-        let due = next * TICK_US;
-        Some(Duration::from_micros(due.saturating_sub(now.as_micros())))
+        Some(Timestamp::from_micros(next * TICK_US))
     }
 
     pub(crate) const fn len(&self) -> usize {

@@ -100,11 +100,12 @@ impl Core {
     /// Take out bindings of `line` that have run out.
     pub(super) fn expire_bindings(&mut self, line: LineSlot, view: &View) {
         let targets = self.targets_of(line);
+        let excused = self.now < self.lines.stall.grace_end;
         let over = |target: &Arc<Target>| {
             target
                 .binding
                 .as_ref()
-                .is_some_and(|b| b.expires <= self.now)
+                .is_some_and(|b| b.expires <= self.now && !excused)
         };
         if !targets.iter().any(over) {
             return;
@@ -161,6 +162,7 @@ impl Core {
         for (key, _) in before.iter().flatten().filter_map(|watch| watch.probe) {
             self.lines.probes.forget(key);
         }
+        self.shared.addresses.move_line(line, &old, &targets);
         slot.set_targets(targets);
     }
 

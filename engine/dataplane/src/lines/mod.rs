@@ -12,6 +12,7 @@ mod probe;
 mod reconcile;
 mod restore;
 mod states;
+mod unreachable;
 mod verdicts;
 mod watch;
 
@@ -28,7 +29,7 @@ use sip_core::time::Timestamp;
 
 use crate::settings::LineProfile;
 use crate::slots::{Slot, Targets};
-use crate::worker::{Core, View};
+use crate::worker::{Core, Stall, View};
 use figures::{Counted, Figures};
 use foreign::Foreign;
 use probe::Probes;
@@ -45,6 +46,8 @@ pub(crate) struct Lines {
     /// A registered line without a binding is not judged before `restart_grace_s` from here are over.
     started: Timestamp,
     next_watch: u32,
+    /// The last stall of the worker.
+    pub(crate) stall: Stall,
 }
 
 /// One line.
@@ -77,6 +80,7 @@ impl Lines {
             aside: HashMap::new(),
             started: now,
             next_watch: 0,
+            stall: Stall::NONE,
         }
     }
 
@@ -86,7 +90,7 @@ impl Lines {
     }
 }
 
-fn restart_grace(view: &View) -> Duration {
+pub(crate) fn restart_grace(view: &View) -> Duration {
     Duration::try_from_secs_f64(view.policy.settings.registrar.restart_grace_s).unwrap_or_default()
 }
 

@@ -42,8 +42,18 @@ struct Sent {
 }
 
 impl Probes {
+    /// Whose probe this is, under way or lost.
+    pub(super) fn line_of(&self, key: ClientKey) -> Option<LineSlot> {
+        self.sent.get(&key).map(|sent| sent.line)
+    }
+
+    /// Whether a probe was sent by then.
+    fn sent_by(&self, key: ClientKey, then: Timestamp) -> bool {
+        self.sent.get(&key).is_some_and(|sent| sent.at <= then)
+    }
+
     /// Nobody waits for the answer any more, but it may come.
-    fn give_up(&mut self, key: ClientKey, now: Timestamp) {
+    pub(super) fn give_up(&mut self, key: ClientKey, now: Timestamp) {
         self.lost.push_back((now, key));
         while let Some((at, oldest)) = self.lost.front().copied() {
             if now < at + LATE && self.lost.len() <= LATE_LIMIT {
@@ -76,12 +86,17 @@ impl Core {
         for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
             if let Some((key, _)) = watch.probe.filter(|(_, deadline)| *deadline <= self.now) {
                 watch.probe = None;
-                watch
-                    .health
-                    .handle_probe_timeout(&profile.verdict, self.now);
+                // We may have slept through the answer.
+                if self.lines.probes.sent_by(key, self.lines.stall.end) {
+                    self.counters.probes_void.increment();
+                } else {
+                    watch
+                        .health
+                        .handle_probe_timeout(&profile.verdict, self.now);
+                    self.counters.probes_lost.increment();
+                }
                 watch.plan(line, &profile.verdict, self.now);
                 self.lines.probes.give_up(key, self.now);
-                self.counters.probes_lost.increment();
             }
             if watch.due > self.now {
                 continue;

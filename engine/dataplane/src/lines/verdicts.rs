@@ -75,7 +75,13 @@ impl Core {
         let grace_end = (owned.kind == LineKind::Registered
             && owned.registration == Registration::Unknown)
             .then_some(grace_end);
-        let deadline = owned.deadline(&targets, grace_end, &profile.verdict, now);
+        let deadline = owned.deadline(
+            &targets,
+            grace_end,
+            self.lines.stall.grace_end,
+            &profile.verdict,
+            now,
+        );
         if deadline < owned.scheduled {
             owned.scheduled = deadline;
             self.wheel.insert(deadline, Token::Line(line));
@@ -148,13 +154,14 @@ impl Owned {
         &self,
         targets: &[std::sync::Arc<Target>],
         grace_end: Option<Timestamp>,
+        excused_until: Timestamp,
         profile: &Profile,
         now: Timestamp,
     ) -> Timestamp {
         let probes = self.watches.iter().map(super::watch::Watch::deadline);
         let expiries = targets
             .iter()
-            .filter_map(|target| Some(target.binding.as_ref()?.expires));
+            .filter_map(|target| Some(target.binding.as_ref()?.expires.max(excused_until)));
         // A call that took the trial may tell nothing (its caller hung up), so whether one is due is looked at again and again.
         let trials = self
             .watches

@@ -41,6 +41,15 @@ impl Waker {
     }
 }
 
+/// A descriptor that wants attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ready {
+    /// As it was added.
+    pub(crate) token: u64,
+    /// Its error queue has something, or an error is pending.
+    pub(crate) error: bool,
+}
+
 /// The descriptors one worker waits for.
 pub(crate) struct Poller {
     epoll: OwnedFd,
@@ -62,11 +71,11 @@ impl Poller {
     }
 
     /// Sleep until something is readable or `timeout` has passed; rounds up to whole milliseconds.
-    pub(crate) fn wait(&self, timeout: Option<Duration>, tokens: &mut Vec<u64>) -> io::Result<()> {
+    pub(crate) fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
         let timeout_ms = timeout.map_or(-1, |timeout| {
             i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)
         });
-        tokens.clear();
-        sys::epoll_wait(self.epoll.as_fd(), timeout_ms, tokens)
+        ready.clear();
+        sys::epoll_wait(self.epoll.as_fd(), timeout_ms, ready)
     }
 }

@@ -1,11 +1,19 @@
-//! System calls without a safe wrapper: `recvmmsg`, `sendmmsg`, `epoll`, `eventfd`.
+//! System calls without a safe wrapper: `recvmmsg`, `sendmmsg`, `epoll`, `eventfd`, the clock that counts suspends.
 //!
 //! Each function checks the kernel's answer and hands out plain values; no raw pointer leaves this module.
+
+mod errors;
 
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+pub(super) use errors::{ErrorBatch, RawError, queue_errors};
+
+use super::errors::repetitions;
+use super::poll::Ready;
 
 /// Buffers for one `recvmmsg`: `N` datagrams of at most `size` octets.
 pub(super) struct ReceiveBatch {
@@ -75,23 +83,27 @@ impl ReceiveBatch {
             header.msg_hdr.msg_controllen = CONTROL_LENGTH;
         }
         debug_assert_eq!(self.vectors.len(), self.headers.len());
-        // SAFETY: every header points at live buffers of this value, sized as stated in `new`.
-        let received = unsafe {
-            libc::recvmmsg(
-                socket.as_raw_fd(),
-                self.headers.as_mut_ptr(),
-                self.headers.len() as libc::c_uint,
-                libc::MSG_DONTWAIT,
-                std::ptr::null_mut(),
-            )
-        };
-        match usize::try_from(received) {
-            Ok(count) => Ok(count),
-            Err(_) => match io::Error::last_os_error() {
-                e if e.kind() == io::ErrorKind::WouldBlock => Ok(0),
-                e if e.kind() == io::ErrorKind::Interrupted => Ok(0),
-                e => Err(e),
-            },
+        let mut tries = 0;
+        loop {
+            // SAFETY: every header points at live buffers of this value, sized as stated in `new`.
+            let received = unsafe {
+                libc::recvmmsg(
+                    socket.as_raw_fd(),
+                    self.headers.as_mut_ptr(),
+                    self.headers.len() as libc::c_uint,
+                    libc::MSG_DONTWAIT,
+                    std::ptr::null_mut(),
+                )
+            };
+            if let Ok(count) = usize::try_from(received) {
+                return Ok(count);
+            }
+            match io::Error::last_os_error() {
+                e if e.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+                // It tells of an ICMP error and has taken nothing.
+                e if tries < repetitions(&e) => tries += 1,
+                e => return Err(e),
+            }
         }
     }
 
@@ -329,11 +341,11 @@ pub(super) fn epoll_add(
     }
 }
 
-/// Wait up to `timeout_ms` (−1: for ever) and append the tokens of what is readable.
+/// Wait up to `timeout_ms` (−1: for ever) and append what is readable or has an error.
 pub(super) fn epoll_wait(
     epoll: BorrowedFd<'_>,
     timeout_ms: i32,
-    tokens: &mut Vec<u64>,
+    ready: &mut Vec<Ready>,
 ) -> io::Result<()> {
     const EVENTS: libc::c_int = 32;
     let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS as usize];
@@ -342,7 +354,10 @@ pub(super) fn epoll_wait(
         unsafe { libc::epoll_wait(epoll.as_raw_fd(), events.as_mut_ptr(), EVENTS, timeout_ms) };
     match usize::try_from(count) {
         Ok(count) => {
-            tokens.extend(events[..count].iter().map(|event| event.u64));
+            ready.extend(events[..count].iter().map(|event| Ready {
+                token: event.u64,
+                error: event.events & libc::EPOLLERR as u32 != 0,
+            }));
             Ok(())
         }
         Err(_) => match io::Error::last_os_error() {
@@ -350,4 +365,18 @@ pub(super) fn epoll_wait(
             e => Err(e),
         },
     }
+}
+
+/// Time since the machine was started, with the time that it was suspended (`CLOCK_BOOTTIME`).
+pub(crate) fn boot_time() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the structure lives through the call. The clock exists since Linux 2.6.39, so the call cannot fail.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or_default(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
 }

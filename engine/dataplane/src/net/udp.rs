@@ -10,7 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::sys::{ReceiveBatch, SendBatch, Train, accept_trains};
+use super::errors::{NetworkError, SendFault, repetitions};
+use super::sys::{ErrorBatch, ReceiveBatch, SendBatch, Train, accept_trains, queue_errors};
 
 /// Datagrams taken per system call: large enough that the call's cost vanishes, small enough for the L2 cache.
 pub(crate) const RECEIVE_BATCH: usize = 64;
@@ -26,6 +27,7 @@ pub(crate) struct UdpSocket {
     socket: Socket,
     local: SocketAddr,
     receive: ReceiveBatch,
+    errors: ErrorBatch,
     /// The kernel takes trains; off after the first refusal.
     trains: Cell<bool>,
 }
@@ -49,11 +51,14 @@ impl UdpSocket {
         socket.bind(&address.into())?;
         // Without it every datagram comes by itself, which is as right and only slower.
         accept_trains(socket.as_fd());
+        // Without it an unreachable target is noticed by its silence.
+        let _ = queue_errors(socket.as_fd(), address.is_ipv6());
         let local = socket.local_addr()?.as_socket().unwrap_or(address);
         Ok(Self {
             socket,
             local,
             receive: ReceiveBatch::new(RECEIVE_BATCH, DATAGRAM_SIZE),
+            errors: ErrorBatch::new(),
             trains: Cell::new(true),
         })
     }
@@ -77,6 +82,17 @@ impl UdpSocket {
             .chunks(segment)
             .map(move |datagram| (datagram, source))
     }
+
+    /// Take ICMP errors that wait, a batch at most; 0 when none does. Read them with `errors`.
+    pub(crate) fn receive_errors(&mut self) -> usize {
+        self.errors.receive(self.socket.as_fd())
+    }
+
+    /// The error in place `index` of the last `receive_errors`; `None` if it does not say that a destination is unreachable.
+    pub(crate) fn error(&self, index: usize) -> Option<NetworkError<'_>> {
+        let (error, quote) = self.errors.error(index)?;
+        NetworkError::read(&error, quote)
+    }
 }
 
 impl AsFd for UdpSocket {
@@ -99,14 +115,32 @@ struct Queued {
     socket: usize,
 }
 
-/// What a flush could not send.
+/// What became of a flush.
 #[derive(Default)]
 pub(crate) struct FlushReport {
     /// Datagrams that went out.
     pub(crate) sent: usize,
     /// Datagrams the kernel refused; UDP loses, so they count as lost on the way.
     pub(crate) refused: usize,
+    /// Sends that were repeated because the socket told of an older datagram's ICMP error instead.
+    pub(crate) repeated: usize,
+    /// Refused requests, `UNSENT_LIMIT` at most.
+    pub(crate) unsent: Vec<Unsent>,
 }
+
+/// A request that the kernel did not take.
+pub(crate) struct Unsent {
+    pub(crate) fault: SendFault,
+    pub(crate) destination: SocketAddr,
+    /// Its beginning: Request-URI and Via.
+    pub(crate) quote: Box<[u8]>,
+}
+
+/// Refused requests that one flush tells of; with more, the others are lost without a word, as UDP may lose them.
+const UNSENT_LIMIT: usize = 1_024;
+
+/// Octets of them that are kept.
+const UNSENT_QUOTE: usize = 1_024;
 
 impl Outbox {
     /// Flush at this many datagrams: one `sendmmsg` takes at most 1024.
@@ -189,6 +223,7 @@ impl Outbox {
         socket: &UdpSocket,
         report: &mut FlushReport,
     ) {
+        let mut tries = 0;
         while first < end {
             let longest = if socket.trains.get() {
                 TRAIN_DATAGRAMS
@@ -212,20 +247,50 @@ impl Outbox {
                 let count = train_length(&self.queued[first..end], longest).unwrap_or(0);
                 report.sent += count;
                 first += count;
+                tries = 0;
             }
-            if error.is_some() {
-                let refused = train_length(&self.queued[first..end], longest).unwrap_or(1);
-                if refused > 1 {
-                    // A device or route that takes no trains: one by one from now on.
-                    socket.trains.set(false);
-                } else {
-                    // This datagram was refused (no route, buffer full): skip it alone.
-                    report.refused += 1;
-                    first += 1;
-                }
+            let Some(error) = error else { continue };
+            if tries < repetitions(&error) {
+                tries += 1;
+                report.repeated += 1;
+                continue;
+            }
+            tries = 0;
+            let count = train_length(&self.queued[first..end], longest).unwrap_or(1);
+            if count > 1 && takes_no_trains(&error) {
+                // A device or route that takes no trains: one by one from now on.
+                socket.trains.set(false);
+            } else {
+                // This datagram was refused, or this train: skip it alone.
+                self.refuse(first, first + count, &error, report);
+                first += count;
             }
         }
     }
+
+    fn refuse(&self, first: usize, end: usize, error: &io::Error, report: &mut FlushReport) {
+        report.refused += end - first;
+        let fault = SendFault::of(error);
+        for queued in &self.queued[first..end] {
+            let bytes = &self.bytes[queued.start..queued.end];
+            // Nobody waits for what becomes of a response.
+            if report.unsent.len() < UNSENT_LIMIT && !bytes.starts_with(b"SIP/") {
+                report.unsent.push(Unsent {
+                    fault,
+                    destination: queued.destination,
+                    quote: bytes[..bytes.len().min(UNSENT_QUOTE)].into(),
+                });
+            }
+        }
+    }
+}
+
+/// Whether the kernel means the form of the train, not its way.
+fn takes_no_trains(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EINVAL | libc::EIO | libc::EMSGSIZE | libc::EOPNOTSUPP | libc::ENOPROTOOPT)
+    )
 }
 
 /// Datagrams in one train at most (the kernel's own limit is 64), and octets, and octets of one: none may need fragments.
@@ -257,6 +322,8 @@ fn train_length(queued: &[Queued], longest: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use route_core::Unreachable;
+
     use super::*;
 
     fn queue(sizes: &[(usize, u16)]) -> Vec<Queued> {
@@ -325,5 +392,102 @@ mod tests {
             }
         }
         assert_eq!(sent, taken);
+    }
+
+    /// A port of loopback that nobody has: what goes there comes back as port unreachable, at once.
+    fn closed_port() -> SocketAddr {
+        let socket = UdpSocket::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        socket.local()
+    }
+
+    #[test]
+    fn port_unreachable_is_told_with_its_quote_and_costs_no_datagram() {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut receiver = UdpSocket::bind(loopback).unwrap();
+        let mut sender = [UdpSocket::bind(loopback).unwrap()];
+        let closed = closed_port();
+        let mut outbox = Outbox::new();
+        let mut expected = Vec::new();
+        // Lengths differ, so that each datagram is a system call's own.
+        for i in 0..100_usize {
+            outbox.push(0, closed, format!("OPTIONS to nobody {i}").as_bytes());
+            expected.push(vec![b'x'; 100 + i % 3]);
+            outbox.push(0, receiver.local(), &expected[i]);
+        }
+        // In several flushes, so that some begin with an error pending.
+        let report = outbox.flush(&sender);
+        assert_eq!((200, 0), (report.sent, report.refused));
+        for i in 0..100_usize {
+            outbox.push(0, closed, b"OPTIONS to nobody");
+            outbox.flush(&sender);
+            expected.push(vec![b'y'; 50 + i]);
+            outbox.push(0, receiver.local(), &expected[100 + i]);
+            let report = outbox.flush(&sender);
+            assert_eq!((1, 0, 1), (report.sent, report.refused, report.repeated));
+        }
+        let mut taken = Vec::new();
+        while taken.len() < expected.len() {
+            let count = receiver.receive().unwrap();
+            for index in 0..count {
+                taken.extend(receiver.datagrams(index).map(|(bytes, _)| bytes.to_vec()));
+            }
+        }
+        assert_eq!(expected, taken, "none is lost");
+
+        let mut errors = 0;
+        loop {
+            let count = sender[0].receive_errors();
+            if count == 0 {
+                break;
+            }
+            for index in 0..count {
+                let error = sender[0].error(index).unwrap();
+                assert_eq!(
+                    (Unreachable::Port, true, closed),
+                    (error.kind, error.by_target, error.destination)
+                );
+                assert!(error.quote.starts_with(b"OPTIONS to nobody"));
+                errors += 1;
+            }
+        }
+        assert_eq!(200, errors);
+        assert_eq!(0, sender[0].receive().unwrap(), "no error is left pending");
+    }
+
+    #[test]
+    fn a_pending_error_does_not_hide_a_datagram() {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut sender = [UdpSocket::bind(loopback).unwrap()];
+        let other = UdpSocket::bind(loopback).unwrap();
+        let mut outbox = Outbox::new();
+        outbox.push(0, sender[0].local(), b"hello");
+        outbox.flush(&[other]);
+        outbox.push(0, closed_port(), b"OPTIONS to nobody");
+        outbox.flush(&sender);
+        assert_eq!(1, sender[0].receive().unwrap());
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_told_and_the_rest_is_sent() {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut receiver = UdpSocket::bind(loopback).unwrap();
+        let sender = [UdpSocket::bind(loopback).unwrap()];
+        let mut outbox = Outbox::new();
+        // From loopback there is no way out: the kernel says EINVAL.
+        let outside = SocketAddr::from(([192, 0, 2, 1], 5060));
+        for _ in 0..3 {
+            outbox.push(0, outside, b"OPTIONS sip:192.0.2.1 SIP/2.0\r\n");
+        }
+        outbox.push(0, outside, b"SIP/2.0 200 OK\r\n");
+        outbox.push(0, receiver.local(), b"hello");
+        let report = outbox.flush(&sender);
+        assert_eq!((1, 4), (report.sent, report.refused));
+        let told: Vec<_> = report
+            .unsent
+            .iter()
+            .map(|unsent| (unsent.fault, unsent.destination))
+            .collect();
+        assert_eq!(vec![(SendFault::NoRoute, outside); 3], told);
+        assert_eq!(1, receiver.receive().unwrap());
     }
 }

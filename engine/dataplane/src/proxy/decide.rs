@@ -16,6 +16,8 @@ use crate::worker::{Core, Incoming, View};
 impl Core {
     pub(crate) fn on_invite(&mut self, request: &Incoming<'_>, uri: &Uri<'_>, view: &View) {
         let Some(interconnect) = view.policy.interconnect_of(request.source) else {
+            // A line that calls: its calls are not ours, but it lives.
+            self.on_sign_of_life(request.source, view);
             self.counters.requests_forbidden.increment();
             return self.answer_stateless(request, view, 403, "Forbidden", |response| response);
         };

@@ -3,7 +3,7 @@
 use route_core::CallOutcome;
 
 use super::{ContextId, Heard};
-use crate::worker::{Core, Letter, View};
+use crate::worker::{Core, View};
 
 impl Core {
     /// Tell the line's owner what this call found out about a target: that it lives once, that it does not once.
@@ -45,13 +45,6 @@ impl Core {
             return;
         };
         let (line, address) = (call.line, branch.address);
-        if crate::slots::owner(line, self.workers()) == self.index {
-            self.on_seen(line, address);
-        } else if !self
-            .shared
-            .post_to_owner(line, Letter::Seen { line, address })
-        {
-            self.counters.mailbox_full.increment();
-        }
+        self.tell_seen(line, address);
     }
 }

@@ -82,7 +82,7 @@ impl Core {
     }
 
     /// Answer the caller of a call under way with 302 to the rule's targets; false if there is no rule or no target.
-    fn divert_context(&mut self, id: ContextId, cause: Cause, view: &View) -> bool {
+    pub(super) fn divert_context(&mut self, id: ContextId, cause: Cause, view: &View) -> bool {
         let Some(context) = self.contexts.get(id) else {
             return false;
         };

@@ -239,6 +239,7 @@ impl Core {
                 closed: Vec::new(),
                 told_alive: false,
                 told_fault: false,
+                unreachable_since: None,
             });
         }
         self.schedule_context(id);

@@ -20,6 +20,7 @@ mod responses;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod unreachable;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -96,6 +97,8 @@ struct Branch {
     /// What the line's owner was told: one call is one piece of evidence of each kind.
     told_alive: bool,
     told_fault: bool,
+    /// The first report that the request cannot be delivered.
+    unreachable_since: Option<Timestamp>,
 }
 
 /// What a branch has heard from its target.

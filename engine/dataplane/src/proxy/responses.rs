@@ -49,7 +49,7 @@ impl Core {
         self.after_client_event(id, signals, None, view);
     }
 
-    fn after_client_event(
+    pub(super) fn after_client_event(
         &mut self,
         id: ClientId,
         signals: Signals,

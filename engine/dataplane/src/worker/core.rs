@@ -16,7 +16,7 @@ use crate::calls::CallLog;
 use crate::counters::Counters;
 use crate::lines::Lines;
 use crate::memo::AnswerMemo;
-use crate::net::Outbox;
+use crate::net::{Outbox, Unsent};
 use crate::proxy::Context;
 use crate::registrar::Registrar;
 use crate::secret::random_u64;
@@ -51,6 +51,10 @@ pub(crate) struct Core {
     pub(crate) contexts: Slab<Context>,
     pub(crate) branches: Branches,
     pub(crate) lines: Lines,
+    /// Requests that the kernel refused since the worker looked last.
+    pub(crate) unsent: Vec<Unsent>,
+    /// Lines at the address of the packet in hand.
+    pub(crate) neighbours: Vec<LineSlot>,
     pub(crate) registrar: Registrar,
 }
 
@@ -83,6 +87,8 @@ impl Core {
             contexts: Slab::new(),
             branches,
             lines: Lines::new(now),
+            unsent: Vec::new(),
+            neighbours: Vec::new(),
             registrar: Registrar::new(&shared.secrets),
             shared,
         }

@@ -1,7 +1,9 @@
 //! From a datagram to the part that acts on it: parsing, ownership, and the checks of RFC 3261 §16.3.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use route_core::LineSlot;
 use sip_core::build::error_response;
 use sip_core::error::PeerError;
 use sip_core::header::{HeaderName, Rport, Via};
@@ -14,6 +16,10 @@ use sip_core::uri::{Host, Scheme, Uri};
 
 use super::core::Incoming;
 use super::{Core, Letter, View};
+use crate::slots::Slot;
+
+/// Signs of life that come closer together count as one.
+const LIFE_PAUSE: Duration = Duration::from_millis(250);
 
 /// What we understand of RFC 3261 and its extensions, for Allow.
 const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER, SUBSCRIBE, NOTIFY, MESSAGE";
@@ -31,17 +37,61 @@ impl Core {
     ) {
         match Message::parse(bytes, index) {
             Ok(message) if message.is_request() => {
+                // An INVITE from nobody of the core is noticed where it is refused: the path of a call looks for its peer once.
+                if !handed && !matches!(message.method(), Method::Invite | Method::Ack) {
+                    self.on_sign_of_life(source, view);
+                }
                 self.on_request(bytes, &message, source, socket, handed, view);
             }
-            Ok(message) => self.on_response(bytes, &message, source, socket, handed, view),
+            Ok(message) => {
+                if !handed {
+                    self.on_sign_of_life(source, view);
+                }
+                self.on_response(bytes, &message, source, socket, handed, view);
+            }
+            // RFC 5626 §4.4.1: a ping has an answer on streams only; here it is a packet like any other.
+            Err(PeerError::KeepAlive) => self.on_sign_of_life(source, view),
             Err(error) => self.on_malformed(bytes, error, source, socket),
         }
     }
 
-    fn on_malformed(&mut self, bytes: &[u8], error: PeerError, source: SocketAddr, socket: usize) {
-        if error == PeerError::KeepAlive {
+    /// A packet came from `source`. If that is where lines are reached, their owners are told, one packet in [`LIFE_PAUSE`] each.
+    ///
+    /// Several lines behind one NAT are one flow: a packet is all of theirs.
+    pub(crate) fn on_sign_of_life(&mut self, source: SocketAddr, view: &View) {
+        if view.policy.interconnect_of(source).is_some() {
             return;
         }
+        let mut lines = std::mem::take(&mut self.neighbours);
+        self.shared.addresses.lines_at(source, &mut lines);
+        for line in lines.drain(..) {
+            let targets = self.shared.slots.read(line).and_then(Slot::targets);
+            let mut fresh = false;
+            for target in targets.iter().flat_map(|targets| targets.iter()) {
+                if target.address == source {
+                    fresh |= target.claim_seen(self.now, LIFE_PAUSE);
+                }
+            }
+            if fresh {
+                self.tell_seen(line, source);
+            }
+        }
+        self.neighbours = lines;
+    }
+
+    /// Tell the owner of `line` that a packet came from its target at `address`.
+    pub(crate) fn tell_seen(&mut self, line: LineSlot, address: SocketAddr) {
+        if crate::slots::owner(line, self.workers()) == self.index {
+            self.on_seen(line, address);
+        } else if !self
+            .shared
+            .post_to_owner(line, Letter::Seen { line, address })
+        {
+            self.counters.mailbox_full.increment();
+        }
+    }
+
+    fn on_malformed(&mut self, bytes: &[u8], error: PeerError, source: SocketAddr, socket: usize) {
         let mut answered = false;
         self.outbox.push_with(socket, source, |out| {
             answered = error_response(bytes, &error, source, out);

@@ -51,6 +51,7 @@ impl Core {
                 address,
                 outcome,
             } => self.on_call_outcome(line, address, outcome, view),
+            Letter::Undelivered(report) => self.on_undelivered(&report, view),
             Letter::Seen { line, address } => self.on_seen(line, address),
             Letter::LinesChanged(lines) => self.on_lines_changed(lines.as_deref(), view),
             Letter::Stored => {

@@ -6,12 +6,16 @@
 mod core;
 mod intake;
 mod letters;
+mod stall;
 #[cfg(test)]
 pub(crate) mod testing;
 mod turn;
+mod unreachable;
 
 pub(crate) use self::core::{Core, Incoming, View};
+pub(crate) use stall::Stall;
 pub(crate) use turn::Worker;
+pub(crate) use unreachable::Undelivered;
 
 use std::net::SocketAddr;
 
@@ -50,6 +54,8 @@ pub(crate) enum Letter {
         address: SocketAddr,
         outcome: CallOutcome,
     },
+    /// A request of this worker was not delivered, says another worker's socket.
+    Undelivered(Undelivered),
     /// A packet came from a target of this line.
     Seen { line: LineSlot, address: SocketAddr },
     /// These lines changed in the route table; `None`: any of them.

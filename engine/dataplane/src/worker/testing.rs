@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use route_core::{Delta, LineSlot, LineSpec, Profile, RouteTable};
+use route_core::{Delta, LineSlot, LineSpec, Profile, RouteTable, Unreachable};
 use sip_core::message::HeaderIndex;
 use sip_core::time::Timestamp;
 
 use super::{Core, View};
 use crate::clock::Clock;
 use crate::events::Event;
+use crate::net::{NetworkError, SendFault, Unsent};
 use crate::settings::{
     CallTimers, ForeignMode, ForeignRegistrar, GuardSettings, LineProfile, Policy, ProbeSettings,
     RegistrarSettings, Settings,
@@ -246,6 +247,38 @@ impl Stage {
             &view,
         );
         while self.deliver_letters(&view) {}
+        self.collect();
+    }
+
+    /// A socket of a worker tells of an ICMP error about `quote`, which went to `destination`.
+    pub(crate) fn unreachable_at(
+        &mut self,
+        worker: usize,
+        kind: Unreachable,
+        destination: SocketAddr,
+        quote: &str,
+    ) {
+        let view = self.view();
+        let error = NetworkError {
+            kind,
+            by_target: kind == Unreachable::Port,
+            destination,
+            quote: quote.as_bytes(),
+        };
+        self.cores[worker].on_network_error(&error, &view);
+        while self.deliver_letters(&view) {}
+        self.collect();
+    }
+
+    /// The kernel did not take `request`.
+    pub(crate) fn refuse(&mut self, fault: SendFault, destination: SocketAddr, request: &str) {
+        let view = self.view();
+        let unsent = Unsent {
+            fault,
+            destination,
+            quote: request.as_bytes().into(),
+        };
+        self.cores[0].on_unsent(&unsent, &view);
         self.collect();
     }
 

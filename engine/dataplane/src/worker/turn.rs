@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sip_core::message::HeaderIndex;
+use sip_core::time::Timestamp;
 
+use super::stall::{HAND_OVER, STALL};
 use super::{Core, Letter, Token, View};
-use crate::net::{Outbox, Poller, RECEIVE_BATCH, UdpSocket};
+use crate::net::{Outbox, Poller, RECEIVE_BATCH, Ready, UdpSocket};
 use crate::shared::Shared;
 
 /// Poll token of the mailbox; sockets have their index.
@@ -18,6 +20,15 @@ const MAILBOX: u64 = u64::MAX;
 
 /// Batches taken from one socket before timers and other sockets get their turn.
 const BATCHES_PER_TURN: usize = 8;
+
+/// Batches of ICMP errors taken from one socket in a turn. With more, they wait: a flood of them must not keep calls from us.
+const ERROR_BATCHES_PER_TURN: usize = 8;
+
+/// Rounds of a turn in which refused requests lead to others, as the next target of a call.
+const UNSENT_ROUNDS: usize = 4;
+
+/// Batches taken from one socket after a stall: as many as the kernel can keep for us.
+const BATCHES_AFTER_STALL: usize = 512;
 
 /// Under load a worker pauses this long between turns, so that it takes packets in larger batches: waking up for every few of
 /// them would cost more than the packets themselves, as a network card knows that holds back its interrupts.
@@ -40,6 +51,8 @@ pub(crate) struct Worker {
     /// Datagrams taken in this turn, and in the last one.
     taken: usize,
     taken_before: usize,
+    /// No timer fires before this: after a stall, what others hand over comes first.
+    hold: Timestamp,
     core: Core,
 }
 
@@ -63,6 +76,7 @@ impl Worker {
             fired: Vec::new(),
             taken: 0,
             taken_before: 0,
+            hold: Timestamp::ZERO,
             core: Core::new(index, shared, locals),
         })
     }
@@ -87,36 +101,67 @@ impl Worker {
     }
 
     /// Sleep until there is something to do, and do it.
-    fn turn(&mut self, ready: &mut Vec<u64>) -> ControlFlow<()> {
+    fn turn(&mut self, ready: &mut Vec<Ready>) -> ControlFlow<()> {
         let taken = std::mem::take(&mut self.taken);
         if taken + std::mem::replace(&mut self.taken_before, taken) >= LOAD && taken < RECEIVE_BATCH
         {
             std::thread::sleep(PAUSE);
         }
-        let sleep = self.core.wheel.sleep(self.core.shared.clock.now());
-        let sleep = sleep.map_or(LONGEST_SLEEP, |sleep| sleep.min(LONGEST_SLEEP));
+        let due = self.due();
+        let sleep = due.saturating_duration_since(self.core.shared.clock.now());
         if self.poller.wait(Some(sleep), ready).is_err() {
             // Only a broken descriptor set gets here; without it this worker can do nothing but not spin.
             std::thread::sleep(LONGEST_SLEEP);
         }
         self.core.now = self.core.shared.clock.now();
         let view = self.view();
-        for token in &*ready {
-            let socket = usize::try_from(*token)
+        for ready in &*ready {
+            let socket = usize::try_from(ready.token)
                 .ok()
                 .filter(|socket| *socket < self.sockets.len());
             if let Some(socket) = socket {
-                self.read(socket, &view);
+                // What came first: an answer in the socket's buffer is newer than what made the network complain.
+                self.read(socket, BATCHES_PER_TURN, &view);
+                if ready.error {
+                    self.read_errors(socket, &view);
+                }
             } else if self.open_letters(&view).is_break() {
                 self.flush();
                 return ControlFlow::Break(());
             }
         }
-        self.fire_timers(&view);
+        if self.core.now > due + STALL && self.catch_up(due, &view).is_break() {
+            self.flush();
+            return ControlFlow::Break(());
+        }
+        if self.core.now >= self.hold {
+            self.fire_timers(&view);
+        }
         self.flush();
+        self.follow_unsent(&view);
         self.core.publish_gauges();
         self.core.tell_calls();
         ControlFlow::Continue(())
+    }
+
+    /// When the next turn is to begin at the latest.
+    fn due(&self) -> Timestamp {
+        let longest = self.core.now + LONGEST_SLEEP;
+        let wheel = self.core.wheel.due().unwrap_or(longest);
+        wheel.min(longest).max(self.hold)
+    }
+
+    /// The turn is much too late: nothing was done since `due`.
+    fn catch_up(&mut self, due: Timestamp, view: &View) -> ControlFlow<()> {
+        for socket in 0..self.sockets.len() {
+            self.read(socket, BATCHES_AFTER_STALL, view);
+        }
+        let flow = self.open_letters(view);
+        self.core.now = self.core.shared.clock.now();
+        self.core.on_stall(due, view);
+        let others = self.core.workers() > 1;
+        self.hold = self.core.now + if others { HAND_OVER } else { Duration::ZERO };
+        flow
     }
 
     fn view(&self) -> View {
@@ -126,9 +171,8 @@ impl Worker {
         }
     }
 
-    fn read(&mut self, socket: usize, view: &View) {
-        for _ in 0..BATCHES_PER_TURN {
-            // An error here belongs to a datagram of the past (ICMP); the next call gives the next datagram.
+    fn read(&mut self, socket: usize, batches: usize, view: &View) {
+        for _ in 0..batches {
             let count = self.sockets[socket].receive().unwrap_or(0);
             for index in 0..count {
                 let datagrams = self.sockets[socket].datagrams(index);
@@ -153,6 +197,34 @@ impl Worker {
                 return;
             }
             self.core.now = self.core.shared.clock.now();
+        }
+    }
+
+    fn read_errors(&mut self, socket: usize, view: &View) {
+        for _ in 0..ERROR_BATCHES_PER_TURN {
+            let count = self.sockets[socket].receive_errors();
+            for index in 0..count {
+                if let Some(error) = self.sockets[socket].error(index) {
+                    self.core.on_network_error(&error, view);
+                }
+            }
+            self.flush();
+            if count == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Requests that the kernel refused: their calls go on elsewhere.
+    fn follow_unsent(&mut self, view: &View) {
+        for _ in 0..UNSENT_ROUNDS {
+            if self.core.unsent.is_empty() {
+                return;
+            }
+            for unsent in std::mem::take(&mut self.core.unsent) {
+                self.core.on_unsent(&unsent, view);
+            }
+            self.flush();
         }
     }
 
@@ -189,6 +261,8 @@ impl Worker {
             let report = core.outbox.flush(sockets);
             core.counters.sent.add(report.sent as u64);
             core.counters.send_refused.add(report.refused as u64);
+            core.counters.sends_repeated.add(report.repeated as u64);
+            core.unsent.extend(report.unsent);
         }
     }
 }

@@ -12,5 +12,6 @@ mod other;
 mod redirect;
 mod rescue;
 mod told;
+mod unreachable;
 mod variants;
 mod workers;
