@@ -307,7 +307,7 @@ impl CallTimers {
     /// For a line whose profile is not configured.
     pub const DEFAULT: Self = Self {
         answer_us: 1_900_000,
-        suspect_us: 1_000_000,
+        suspect_us: 800_000,
         trying_us: 8_000_000,
         ring_us: 181_000_000,
         fault_codes: FaultCodes::USUAL,

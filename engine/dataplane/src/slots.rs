@@ -148,6 +148,8 @@ pub(crate) struct Slot {
     trial: AtomicBool,
     /// One more than the slot of the line that watches a foreign line's next hops; 0: none.
     watch: AtomicU32,
+    /// So many calls still carry the short timer, for the line has just come back.
+    returning: AtomicU16,
     targets: ArcSwapOption<Targets>,
 }
 
@@ -203,6 +205,23 @@ impl Slot {
     /// Take the due trial: of many calls at once only one is it.
     pub(crate) fn take_trial(&self) -> bool {
         self.trial.swap(false, Ordering::AcqRel)
+    }
+
+    /// The next so many calls are to carry the short timer.
+    pub(crate) fn set_returning(&self, calls: u16) {
+        self.returning.store(calls, Ordering::Relaxed);
+    }
+
+    /// Whether this call is one of those.
+    pub(crate) fn take_return(&self) -> bool {
+        // Read first: in steady state no call writes here.
+        self.returning.load(Ordering::Relaxed) > 0
+            && self
+                .returning
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                    left.checked_sub(1)
+                })
+                .is_ok()
     }
 
     pub(crate) fn publish(&self, health: Health, cause: Cause, since: Timestamp) {

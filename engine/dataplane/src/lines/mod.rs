@@ -155,6 +155,21 @@ impl Core {
         self.settle(line, view);
     }
 
+    /// A call waits for a target of ours, in vain so far: it is asked by OPTIONS at once.
+    pub(crate) fn on_doubt(&mut self, line: LineSlot, address: SocketAddr, view: &View) {
+        let profile = profile_of(line, view);
+        let targets = self.targets_of(line);
+        let Some(owned) = self.lines.owned.get_mut(&line) else {
+            return;
+        };
+        for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
+            if target.address == address {
+                watch.ask_soon(&profile.verdict, self.now);
+            }
+        }
+        self.settle(line, view);
+    }
+
     /// A packet came from a target of ours.
     pub(crate) fn on_seen(&mut self, line: LineSlot, address: SocketAddr) {
         let targets = self.targets_of(line);

@@ -54,6 +54,9 @@ impl Core {
                 .unwrap_or_else(|| evidence_text(&change).into());
             owned.place = place_of(&change);
             slot.publish(change.health, change.cause, change.since);
+            if change.previous == Health::Down && change.health == Health::Up {
+                slot.set_returning(profile.calls.return_calls);
+            }
             self.counters.verdict_flips.increment();
             let row = VerdictRow {
                 line,

@@ -56,6 +56,13 @@ impl Watch {
         });
     }
 
+    /// A call waits for this target: ask it now, or one fast interval after it was asked last.
+    pub(super) fn ask_soon(&mut self, profile: &Profile, now: Timestamp) {
+        let pause = profile.sane().fast_interval;
+        let at = self.last_sent.map_or(now, |sent| now.max(sent + pause));
+        self.health.ask_by(at);
+    }
+
     /// Take over a verdict that was kept over a restart. In doubt, the first probe is due by `soon`.
     pub(super) fn restore(
         &mut self,

@@ -134,20 +134,17 @@ impl Core {
         else {
             return self.answer_not_found(request, interconnect, opening, view);
         };
-        let silence_us = match timer {
-            AnswerTimer::Normal => timers.answer_us,
-            AnswerTimer::Suspect => timers.suspect_us,
-        };
         let record = self.calls.open(opening);
-        let call = Call {
+        let mut call = Call {
             called,
             line,
             rescue,
             timers,
-            silence_us,
+            hurried: timer == AnswerTimer::Suspect,
             last_try,
             record,
         };
+        call.hurried |= self.hurries_after_recovery(&call, view);
         self.proxy_call(request, call, view);
     }
 

@@ -44,6 +44,7 @@ impl Core {
             socket: hop.socket,
             pop_routes: hop.pop_routes,
             ends: None,
+            target: None,
         };
         self.send_copy(id, &copy);
     }
@@ -191,6 +192,7 @@ impl Core {
                 line: target.address,
                 core: request.source,
             }),
+            target: None,
         };
         self.send_copy(id, &copy);
     }

@@ -219,21 +219,25 @@ impl Core {
         if cancelled {
             return self.answer_context(id, 487, "Request Terminated", |_, response| response);
         }
-        let Some(call) = context.call else { return };
+        if self.extend_patience(id, position) {
+            return;
+        }
+        let Some(call) = self.contexts.get(id).and_then(|context| context.call) else {
+            return;
+        };
         self.calls.step(call.record, self.now, Step::Silence);
         self.report_outcome(id, position, CallOutcome::Silent, view);
         if self.try_next_target(id, view) {
             return self.abandon_branch(id, position);
         }
-        let Some(context) = self.contexts.get_mut(id) else {
-            return;
-        };
         if call.last_try || call.rescue.is_some() {
             self.fail_call(id, 408, None, view);
         } else {
             // Nothing to divert to and nobody else to try: the caller may wait for Timer B, or Timer C after a 100.
-            context.last_wait = true;
-            context.patience = self.now + TIMER_C;
+            if let Some(context) = self.contexts.get_mut(id) {
+                context.last_wait = true;
+                context.patience = self.now + TIMER_C;
+            }
         }
     }
 }

@@ -10,10 +10,10 @@ use route_core::{Digits, Health, LineSlot, RequestUri};
 use sip_core::build::{RequestForward, ResponseWriter, push_socket_address};
 use sip_core::header::HeaderName;
 use sip_core::message::OwnedMessage;
-use sip_core::time::Timestamp;
+use sip_core::time::{TimerValues, Timestamp};
 use sip_core::uri::Uri;
 
-use super::{Branch, Call, Context, ContextId, Fate, Heard};
+use super::{Branch, Call, Context, ContextId, Fate, Heard, patience};
 use crate::calls::Step;
 use crate::slots::Target;
 use crate::token::Ends;
@@ -37,6 +37,8 @@ pub(super) struct Copy<'c> {
     pub(super) pop_routes: usize,
     /// Present: we want to stay in the dialog.
     pub(super) ends: Option<Ends>,
+    /// Whose loss and round trip are known.
+    pub(super) target: Option<Arc<Target>>,
 }
 
 impl Core {
@@ -52,7 +54,7 @@ impl Core {
     }
 
     /// The targets of a line in the order in which calls try them: healthy before suspect, by rank, those that are down only if
-    /// there are no others.
+    /// there are no others. A contact that failed a call is suspect at once, and stands behind the others for the next one.
     pub(super) fn call_targets(&self, line: LineSlot) -> Vec<Arc<Target>> {
         let Some(all) = self
             .shared
@@ -122,6 +124,9 @@ impl Core {
             // RFC 3261 §16.6 item 11: an INVITE that is sent on never waits without Timer C.
             patience: self.now + if is_invite { TIMER_C } else { SLOW_ANSWER },
             last_wait: call.is_none(),
+            nudge: Timestamp::MAX,
+            extended: false,
+            began: self.now,
             scheduled: Timestamp::MAX,
         });
         if let Some(server) = self.transactions.server_mut(server) {
@@ -151,14 +156,18 @@ impl Core {
                 socket: target.socket,
                 pop_routes,
                 ends: Some(ends),
+                target: Some(Arc::clone(&target)),
             };
-            let patience = self.now + Duration::from_micros(call.silence_us);
+            let waited = self.now - context.began;
+            let patience =
+                self.now + patience::silence(&call, &target, waited, context.queue.is_empty());
             if self.send_copy(id, &copy) {
                 self.calls
                     .step(call.record, self.now, Step::Request(target.address));
                 if let Some(context) = self.contexts.get_mut(id) {
                     context.patience = patience;
                 }
+                self.nudge_after_send(id);
                 self.schedule_context(id);
                 return true;
             }
@@ -219,13 +228,20 @@ impl Core {
             .client_key(&branch, message.method().as_bytes());
         let is_invite = context.is_invite;
         let user = ClientUser::Branch(id, context.branches.len() as u8);
+        let target = copy.target.clone();
+        let first_repetition = target
+            .as_deref()
+            .filter(|_| is_invite)
+            .map_or(TimerValues::RFC3261.t1, patience::first_repetition);
+        let sent = self.now;
         let (transactions, mut io) = self.transactions_io();
-        let client = transactions.open_client(
+        let client = transactions.open_hurried(
             key,
             is_invite,
             bytes.into_boxed_slice(),
             (socket, copy.destination),
             user,
+            first_repetition,
             &mut io,
         );
         if let Some(context) = self.contexts.get_mut(id) {
@@ -233,6 +249,8 @@ impl Core {
                 client,
                 gone: false,
                 address: copy.destination,
+                target,
+                sent,
                 heard: Heard::Nothing,
                 fate: Fate::Running,
                 ends: Timestamp::MAX,

@@ -1,8 +1,8 @@
 //! The stateful proxy: response contexts (RFC 3261 §16), and the call that saves itself.
 //!
 //! Rules of a call that is sent to a line with an armed rule:
-//! - Silence for the answer timer, 100 alone for the trying timer, or a fault code before any 18x: the next target if there is
-//!   one, else the caller gets 302 to the rule's targets. He never gets a second answer.
+//! - Silence for the answer timer, 100 alone for the trying timer, an ICMP error, or a fault code before any 18x: the next target
+//!   if there is one, else the caller gets 302 to the rule's targets. He never gets a second answer. `patience.rs` has the times.
 //! - The branch that was given up lives on. Before any provisional response no CANCEL may be sent (§9.1), so it is kept
 //!   pending and sent on the first 1xx; the branch ends with Timer B, or 64·T1 after the CANCEL.
 //! - A 2xx that comes for such a branch is on purpose not forwarded (a departure from §16.7 step 5): it is acknowledged each
@@ -16,6 +16,7 @@ mod evidence;
 mod fail;
 mod forward;
 mod late;
+mod patience;
 mod responses;
 #[cfg(test)]
 mod tests;
@@ -66,6 +67,12 @@ pub(crate) struct Context {
     patience: Timestamp,
     /// There is nobody else to try and nothing to divert to: at the next end of patience the call ends (Timer C).
     last_wait: bool,
+    /// When the call asks for its silent target, or repeats an INVITE that got 100 and nothing more.
+    nudge: Timestamp,
+    /// A silent target got one more second already.
+    extended: bool,
+    /// When the first target was tried.
+    began: Timestamp,
     scheduled: Timestamp,
 }
 
@@ -76,8 +83,8 @@ struct Call {
     line: LineSlot,
     rescue: Option<RuleSlot>,
     timers: CallTimers,
-    /// Microseconds of silence until the next target or the diversion.
-    silence_us: u64,
+    /// The short timer counts: the line is in doubt, or back since a moment ago.
+    hurried: bool,
     last_try: bool,
     record: RecordId,
 }
@@ -88,6 +95,9 @@ struct Branch {
     /// The client transaction is gone.
     gone: bool,
     address: SocketAddr,
+    /// Whose branch it is; `None` for requests that follow a Route.
+    target: Option<Arc<Target>>,
+    sent: Timestamp,
     heard: Heard,
     fate: Fate,
     /// After CANCEL: when to stop waiting for a final response (RFC 3261 §9.1).
@@ -142,6 +152,6 @@ impl Context {
         self.branches
             .iter()
             .map(|branch| branch.ends)
-            .fold(self.patience, Timestamp::min)
+            .fold(self.patience.min(self.nudge), Timestamp::min)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use route_core::CallOutcome;
 use sip_core::build::{ack_for_non_2xx, has_next_hop, write_forwarded_response};
+use sip_core::header::HeaderName;
 use sip_core::message::{HeaderIndex, Message};
 use sip_core::time::Timestamp;
 use sip_core::transaction::Event;
@@ -120,6 +121,7 @@ impl Core {
                         context.patience = self.now + Duration::from_micros(call.timers.trying_us);
                     }
                     self.calls.step(call.record, self.now, Step::Response(100));
+                    self.nudge_after_trying(id, branch);
                 }
                 self.schedule_context(id);
             }
@@ -149,10 +151,12 @@ impl Core {
                 state.fate = Fate::Finished;
                 state.ends = Timestamp::MAX;
                 let cancelled = context.cancelled;
+                // RFC 3261 §21.5.4: it names the time until when it takes no calls.
+                let held_down = status == 503 && response.has(HeaderName::RetryAfter);
                 let fault = !ringing
                     && context
                         .call
-                        .is_some_and(|call| call.timers.fault_codes.contains(status));
+                        .is_some_and(|call| held_down || call.timers.fault_codes.contains(status));
                 self.record_response(id, status);
                 if fault && !cancelled {
                     self.report_outcome(id, branch, CallOutcome::Fault { code: status }, view);

@@ -24,6 +24,10 @@ impl Core {
         };
         context.scheduled = Timestamp::MAX;
         let patience_ends = context.patience <= now;
+        let nudge = context.nudge <= now;
+        if patience_ends {
+            context.nudge = Timestamp::MAX;
+        }
         let ended: Vec<usize> = context
             .branches
             .iter()
@@ -36,6 +40,8 @@ impl Core {
         }
         if patience_ends {
             self.on_patience_end(id, view);
+        } else if nudge {
+            self.on_nudge(id, view);
         }
         self.schedule_context(id);
     }

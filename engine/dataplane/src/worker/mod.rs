@@ -58,6 +58,8 @@ pub(crate) enum Letter {
     Undelivered(Undelivered),
     /// A packet came from a target of this line.
     Seen { line: LineSlot, address: SocketAddr },
+    /// A call waits for a target of this line, in vain so far.
+    Doubt { line: LineSlot, address: SocketAddr },
     /// These lines changed in the route table; `None`: any of them.
     LinesChanged(Option<Box<[LineSlot]>>),
     /// `Shared::stored_seq` moved on.

@@ -253,6 +253,11 @@ impl TargetHealth {
         profile.judge_options.then_some(self.next_probe)
     }
 
+    /// Somebody waits for the target: the next OPTIONS is due by `at`.
+    pub fn ask_by(&mut self, at: Timestamp) {
+        self.next_probe = self.next_probe.min(at);
+    }
+
     /// Whether a call may be sent as a trial, with the short answer timer, although the target is down.
     pub fn trial_due(&self, profile: &Profile, now: Timestamp) -> bool {
         let profile = profile.sane();

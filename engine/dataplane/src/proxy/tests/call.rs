@@ -1,7 +1,7 @@
 //! A call to a healthy line: forwarded as RFC 3261 §16.6 and §16.7 say, and what its answers mean.
 
 use super::messages::{OFFER, ack_of, invite, reply, request, value, values};
-use super::net::{ARMED, BACKUP, CORE, LINE, Net, PHONE, PLAIN, SINGLE, US};
+use super::net::{ARMED, BACKUP, CORE, LINE, Net, PHONE, PLAIN, SINGLE, SINGLE_PLAIN, US};
 use route_core::{Cause, Health};
 
 #[test]
@@ -86,14 +86,13 @@ fn repeated_invites_are_absorbed_and_get_the_latest_answer_again() {
 #[test]
 fn our_invite_is_repeated_until_the_phone_says_something() {
     let mut net = Net::new();
-    net.from(CORE, &invite(PLAIN, "a"));
-    net.targets(LINE, &[]);
+    net.from(CORE, &invite(SINGLE_PLAIN, "a"));
     net.wait_ms(1_600);
     let sent = net.all_to(PHONE);
     let times: Vec<u64> = sent.iter().map(|sent| net.elapsed_ms(sent)).collect();
     assert_eq!(vec![0, 500, 1500], times);
     net.from(PHONE, &reply(&sent[0].text, "100 Trying", "", ""));
-    net.wait_ms(3_000);
+    net.wait_ms(1_900);
     net.nothing_to(PHONE);
     net.from(PHONE, &reply(&sent[0].text, "480 Gone", "p", ""));
 }
@@ -159,7 +158,7 @@ fn the_second_peer_is_tried_when_the_first_is_faulty_or_silent() {
         net.from(CORE, &invite(PLAIN, "a"));
         let first = net.one_to(PHONE, "INVITE ").text;
         if silent {
-            net.wait_ms(2_004);
+            net.wait_ms(1_144);
         } else {
             net.from(PHONE, &reply(&first, "503 Service Unavailable", "p", ""));
         }

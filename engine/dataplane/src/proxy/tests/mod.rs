@@ -9,6 +9,7 @@ mod late;
 mod messages;
 mod net;
 mod other;
+mod patience;
 mod redirect;
 mod rescue;
 mod told;

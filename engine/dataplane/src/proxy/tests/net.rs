@@ -166,6 +166,7 @@ impl Net {
                 None,
             );
             target.set_health(*health);
+            target.set_quality(0, 0);
             Arc::new(target)
         });
         self.stage
