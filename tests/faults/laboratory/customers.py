@@ -3,6 +3,7 @@
 Numbers of single lines are from the ranges kept for fiction; those of the fleet are synthetic, in namespaces only.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,15 +30,26 @@ class Customer:
     user: str = ""
     password: str = ""
     digits: int = 2
+    request_uri: str = ""
+    """What it wants in the Request-URI; "" as the product has it."""
 
     def numbers(self) -> list[str]:
         """Return its numbers."""
         return [f"{self.base}{n:0{self.digits}}" for n in range(10**self.digits)]
 
 
-def trunk() -> Customer:
+def trunk(request_uri: str = "") -> Customer:
     """The phone system behind the router, which registers."""
-    return Customer(TRUNK, "sipTrunk 2.0", "+49302312501", "+491713920010", user=TRUNK_USER, password=TRUNK_PASSWORD, digits=1)
+    return Customer(
+        TRUNK,
+        "sipTrunk 2.0",
+        "+49302312501",
+        "+491713920010",
+        user=TRUNK_USER,
+        password=TRUNK_PASSWORD,
+        digits=1,
+        request_uri=request_uri,
+    )
 
 
 def gateway() -> Customer:
@@ -91,7 +103,12 @@ def document(customers: Sequence[Customer]) -> dict[str, Any]:
 def _line(customer: Customer) -> dict[str, Any]:
     if customer.peers:
         return {"id": customer.line, "peers": list(customer.peers)}
-    return {"id": customer.line, "user": customer.user, "password": customer.password}
+    wanted = {"request_uri": customer.request_uri} if customer.request_uri else {}
+    # Old phones, baresip 1.0 among them, stop at a challenge with SHA-256; a line that has MD5 alone is offered MD5 alone.
+    secret = f"{customer.user}:{REALM}:{customer.password}".encode()
+    ha1 = hashlib.md5(secret, usedforsecurity=False).hexdigest()
+    credentials = [{"username": customer.user, "algorithm": "MD5", "ha1": ha1}]
+    return {"id": customer.line, "user": customer.user, "credentials": credentials, **wanted}
 
 
 def _numbers(customer: Customer) -> dict[str, Any]:

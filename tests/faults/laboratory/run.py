@@ -6,15 +6,17 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from tests.faults.laboratory import customers, faults, plan
-from tests.faults.laboratory.customers import PAIR, TRUNK
+from tests.faults.laboratory import customers, faults, foreign, plan
+from tests.faults.laboratory.customers import TRUNK
 from tests.faults.laboratory.fleet import Fleet
+from tests.faults.laboratory.foreign import ForeignPhone
 from tests.faults.laboratory.measure import Observation, Row, measure
 from tests.faults.laboratory.network import Laboratory
 from tests.faults.laboratory.phone_system import Account, PhoneSystem
 from tests.faults.laboratory.scenarios import LINES, Scenario
 from tests.faults.laboratory.side import Hand, Side
 from tests.faults.laboratory.systems import Ours, System
+from tests.faults.laboratory.truth import LineTruth
 
 READY_S = 30.0
 _SETTLE_S = 55.0
@@ -78,42 +80,61 @@ def _system(scenario: Scenario, lab: Laboratory, name: str) -> System:
 
 
 def _customers(scenario: Scenario) -> list[customers.Customer]:
-    single = {"trunk": customers.trunk, "gateway": customers.gateway, "pair": customers.pair, "fleet": customers.trunk}
-    return [single[scenario.line](), *customers.fleet(scenario.fleet)]
+    # A single phone wants its own contact in the Request-URI, not the number that was called.
+    trunk = customers.trunk("contact" if scenario.phone == "baresip" else "")
+    single = {"trunk": trunk, "gateway": customers.gateway(), "pair": customers.pair(), "fleet": trunk}
+    return [single[scenario.line], *customers.fleet(scenario.fleet)]
 
 
 def _phones(scenario: Scenario, side: Side, seed: int) -> None:
+    """Put the phones into the laboratory, note what tells the truth about each line, and start them."""
     spaces = side.lab.namespaces
-    if scenario.line in {"trunk", "fleet"}:
-        account = Account(
-            customers.TRUNK_USER,
-            customers.TRUNK_PASSWORD,
-            (plan.PROXY, plan.SIP_PORT),
-            expires_s=scenario.expires_s,
-            refresh_s=scenario.refresh_s,
-        )
-        phone = PhoneSystem(spaces.pbx, plan.PBX, plan.SIP_PORT, name="pbx", seed=seed, account=account)
-        side.phones["phone"] = phone
-        side.truth[TRUNK].phone, side.truth[TRUNK].registered = phone.phone, phone.registered
+    first = side.truth[side.customers[0].line]
     if scenario.line == "pair":
-        side.phones["phone"] = PhoneSystem(spaces.pbx, plan.PBX, plan.SIP_PORT, name="primary", seed=seed)
-        side.truth[PAIR].phone.begin(1.0)
-        side.truth[PAIR].registered.begin(1.0)
+        # Either of the two can answer; `_begin` notes when neither can.
+        first.phone.begin(1.0)
+        first.registered.begin(1.0)
+    if scenario.line != "gateway":
+        _behind_the_router(scenario, side, seed, first)
     if scenario.line in {"pair", "gateway"}:
         second = PhoneSystem(spaces.second, plan.SECOND, plan.SIP_PORT, name="second", seed=seed + 1)
         side.phones["second"] = second
+        side.lab.actors.second = Hand(second)
         if scenario.line == "gateway":
-            side.truth[LINES["gateway"]].phone, side.truth[LINES["gateway"]].registered = second.phone, second.registered
+            first.phone, first.registered = second.phone, second.registered
     side.fleet = Fleet(spaces.fleet, seed=seed)
-    for line, truth in side.truth.items():
-        if line not in LINES.values():
-            truth.phone = side.fleet.phone
-            truth.registered.begin(1.0)
+    for customer in side.customers[1:]:
+        side.truth[customer.line].phone = side.fleet.phone
+        side.truth[customer.line].registered.begin(1.0)
     for phone in side.phones.values():
         phone.start()
+    for stranger in side.foreign:
+        stranger.start()
     side.fleet.start()
-    side.lab.actors.phone = Hand(side.phones["phone"]) if "phone" in side.phones else None
-    side.lab.actors.second = Hand(side.phones["second"]) if "second" in side.phones else None
+
+
+def _behind_the_router(scenario: Scenario, side: Side, seed: int, truth: LineTruth) -> None:
+    """Put the customer's phone system there, ours or a foreign one."""
+    where, actors = side.lab.namespaces.pbx, side.lab.actors
+    phone: PhoneSystem | ForeignPhone
+    if scenario.phone == "ours":
+        account = None if scenario.line == "pair" else _account(scenario)
+        phone = PhoneSystem(where, plan.PBX, plan.SIP_PORT, name="pbx", seed=seed, account=account)
+        side.phones["phone"] = phone
+        actors.phone = Hand(phone)
+    else:
+        make = foreign.sipp if scenario.phone == "sipp" else foreign.baresip
+        phone = make(where, side.lab.folder, plan.PBX)
+        side.foreign.append(phone)
+        actors.phone = phone
+        side.tap.registration = phone.registered_at
+    if scenario.line != "pair":
+        truth.phone, truth.registered = phone.phone, phone.registered
+
+
+def _account(scenario: Scenario) -> Account:
+    login = (customers.TRUNK_USER, customers.TRUNK_PASSWORD, (plan.PROXY, plan.SIP_PORT))
+    return Account(*login, expires_s=scenario.expires_s, refresh_s=scenario.refresh_s)
 
 
 async def _ready(scenario: Scenario, side: Side) -> None:
@@ -122,13 +143,15 @@ async def _ready(scenario: Scenario, side: Side) -> None:
     limit = time.monotonic() + READY_S
     while time.monotonic() < limit:
         faulty = await asyncio.to_thread(side.system.faulty)
-        registered = all(phone.registered.at(time.time()) for phone in side.phones.values())
+        timelines = [phone.registered for phone in side.phones.values()] + [phone.registered for phone in side.foreign]
+        registered = all(timeline.at(time.time()) for timeline in timelines)
         probed = all(phone.counts["OPTIONS"] for phone in side.phones.values())
         if registered and probed and not faulty:
             side.verdicts.clear()
             return
         await asyncio.sleep(0.1)
-    raise TimeoutError(f"{scenario.key}: lines of {side.system.name} that are not up after {READY_S:.0f} s: {faulty}")
+    logs = "\n".join(phone.log()[-2000:] for phone in side.foreign)
+    raise TimeoutError(f"{scenario.key}: lines of {side.system.name} that are not up after {READY_S:.0f} s: {faulty}\n{logs}")
 
 
 # ---- the run -----------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from tests.faults.laboratory.actors import Mode as Behaviour
 from tests.faults.laboratory.caller import Core
 from tests.faults.laboratory.customers import Customer
 from tests.faults.laboratory.fleet import Fleet
+from tests.faults.laboratory.foreign import ForeignPhone
 from tests.faults.laboratory.measure import Observation, Verdict
 from tests.faults.laboratory.network import Laboratory
 from tests.faults.laboratory.phone_system import Mode, PhoneSystem
@@ -87,6 +88,7 @@ class Side:
     def __init__(self, lab: Laboratory, system: System, customers: Sequence[Customer]) -> None:
         self.lab, self.system, self.customers = lab, system, list(customers)
         self.phones: dict[str, PhoneSystem] = {}
+        self.foreign: list[ForeignPhone] = []
         self.fleet: Fleet | None = None
         self.truth = {customer.line: LineTruth() for customer in customers}
         for truth in self.truth.values():
@@ -152,6 +154,8 @@ class Side:
             self._watcher.join(15)
         for phone in self.phones.values():
             phone.close()
+        for stranger in self.foreign:
+            stranger.close()
         if self.fleet:
             self.fleet.close()
         for part in (self.core, self.tap, self.system, self.lab):
