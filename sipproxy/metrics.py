@@ -75,6 +75,10 @@ ENGINE: Sequence[Family] = (
         "health",
         {"lines_up": "up", "lines_suspect": "suspect", "lines_down": "down", "lines_unknown": "unknown"},
     ),
+    _plain("sipproxy_guard_frozen", "gauge", "1 while falls are held back because the fault may be ours.", "guard_frozen"),
+    _plain("sipproxy_guard_held", "gauge", "Lines that would be down and are held.", "guard_held"),
+    _plain("sipproxy_guard_troubled", "gauge", "Lines that stopped answering a moment ago.", "guard_troubled"),
+    _plain("sipproxy_guard_freezes", "counter", "Times that falls were held back.", "guard_freezes"),
     _plain("sipproxy_verdict_flips", "counter", "Verdicts that changed.", "verdict_flips"),
     Family(
         "sipproxy_probes",

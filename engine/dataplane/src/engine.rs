@@ -369,6 +369,7 @@ impl Engine {
             ("events_dropped", dropped),
             ("events_waiting", waiting),
         ]);
+        sums.extend(self.shared.guard.figures());
         sums
     }
 
@@ -404,17 +405,28 @@ impl Engine {
 
     /// Whether falls are held back, and what the guard sees.
     pub fn guard(&self) -> GuardState {
-        GuardState::default()
+        let policy = self.shared.policy.load();
+        self.shared
+            .guard
+            .shown(&policy.settings.guard, &self.shared.clock)
     }
 
     /// Hold falls from now on, for `limit` (zero: until released). False if they were held already.
-    pub fn guard_freeze(&self, _by: &str, _limit: Duration) -> bool {
-        false
+    pub fn guard_freeze(&self, by: &str, limit: Duration) -> bool {
+        let now = self.shared.clock.now();
+        let row = self.shared.guard.freeze(by, limit, now);
+        let done = row.is_some();
+        self.shared.tell_guard(row, now);
+        done
     }
 
     /// End the freeze. False if nothing was frozen.
-    pub fn guard_release(&self, _by: &str) -> bool {
-        false
+    pub fn guard_release(&self, by: &str) -> bool {
+        let now = self.shared.clock.now();
+        let row = self.shared.guard.release(by, now);
+        let done = row.is_some();
+        self.shared.tell_guard(row, now);
+        done
     }
 
     /// Ask these lines within their fast interval, evenly spread.

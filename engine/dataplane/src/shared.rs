@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use arc_swap::ArcSwap;
 use route_core::{LineSlot, RouteTable};
+use sip_core::time::Timestamp;
 
 use crate::addresses::Addresses;
 use crate::clock::Clock;
 use crate::counters::{Counters, Histogram};
-use crate::events::EventQueue;
+use crate::events::{EventBody, EventQueue};
+use crate::guard::{Guard, GuardRow};
 use crate::mailbox::Mailbox;
 use crate::secret::Secrets;
 use crate::secret::random_u64;
@@ -24,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) slots: Slots,
     pub(crate) addresses: Addresses,
     pub(crate) events: EventQueue,
+    pub(crate) guard: Guard,
     pub(crate) workers: Box<[Desk]>,
     pub(crate) secrets: Secrets,
     /// New INVITEs and OPTIONS get 503.
@@ -63,6 +66,7 @@ impl Shared {
             table: ArcSwap::from_pointee(RouteTable::new(random_u64())),
             slots: Slots::new(),
             addresses: Addresses::new(),
+            guard: Guard::default(),
             events: events.map_err(|error| SettingsError::io("event_queue", &error))?,
             workers: workers
                 .map_err(|error| SettingsError::io("workers", &error))?
@@ -72,6 +76,14 @@ impl Shared {
             stored_seq: AtomicU64::new(0),
             policy: ArcSwap::new(Arc::clone(policy)),
         })
+    }
+
+    /// Tell of a freeze that began or ended.
+    pub(crate) fn tell_guard(&self, row: Option<GuardRow>, now: Timestamp) {
+        if let Some(row) = row {
+            self.events
+                .push(self.clock.unix_ms(now), EventBody::Guard(Box::new(row)));
+        }
     }
 
     /// Post a letter to the owner of `line`.

@@ -478,6 +478,10 @@ fn lines_of_the_boundary_are_checked_field_by_field() {
             ..good.clone()
         },
         LineSpec {
+            groups: vec!["site:S-1".into()],
+            ..good.clone()
+        },
+        LineSpec {
             groups: vec!["region:north".into(), "region:south".into()],
             ..good.clone()
         },

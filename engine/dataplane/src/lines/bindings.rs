@@ -8,6 +8,7 @@ use route_core::{LineSlot, Registration};
 use super::watch::Watch;
 use super::{Owned, pace, profile_of};
 use crate::events::{BindingChange, EventBody};
+use crate::guard::Standing;
 use crate::rows::BindingRow;
 use crate::slots::{Target, Targets};
 use crate::worker::{Core, View};
@@ -181,6 +182,9 @@ impl Core {
         self.lines
             .figures
             .replace(counted, super::Counted::default());
+        self.shared
+            .guard
+            .set(line, Standing::Out, self.now, Vec::new);
         if let Some(slot) = self.shared.slots.read(line) {
             slot.set_trial(false);
             slot.set_watch(None);

@@ -79,6 +79,11 @@ impl Figures {
 impl Core {
     /// Publish the gauges; called every turn.
     pub(crate) fn publish_gauges(&mut self) {
+        if self.shared.guard.is_busy() {
+            let settings = self.shared.policy.load().settings.guard;
+            let told = self.shared.guard.tick(&settings, self.now);
+            self.shared.tell_guard(told, self.now);
+        }
         let (figures, counters) = (&self.lines.figures, &self.counters);
         counters.bindings.set(figures.bindings);
         counters.probers.set(figures.probers);

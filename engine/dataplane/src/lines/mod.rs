@@ -7,6 +7,7 @@
 mod bindings;
 mod figures;
 mod foreign;
+mod guarded;
 mod pace;
 mod probe;
 mod reconcile;
@@ -32,6 +33,7 @@ use crate::slots::{Slot, Targets};
 use crate::worker::{Core, Stall, View};
 use figures::{Counted, Figures};
 use foreign::Foreign;
+use guarded::Guarded;
 use probe::Probes;
 use restore::Aside;
 use watch::Watch;
@@ -68,6 +70,7 @@ struct Owned {
     restored: bool,
     /// The slot's trial flag as we left it.
     trial_offered: bool,
+    guarded: Guarded,
     counted: Counted,
 }
 

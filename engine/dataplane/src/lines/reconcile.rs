@@ -8,6 +8,7 @@ use sip_core::time::Timestamp;
 
 use super::bindings::First;
 use super::figures::Counted;
+use super::guarded::Guarded;
 use super::{Owned, pace, profile_of};
 use crate::slots::{Target, Targets, owner};
 use crate::worker::{Core, View, owned_lines};
@@ -74,6 +75,7 @@ impl Core {
                 place: FaultPlace::Unclear,
                 restored: false,
                 trial_offered: false,
+                guarded: Guarded::default(),
                 counted: Counted::default(),
             };
             self.lines.owned.insert(line, owned);

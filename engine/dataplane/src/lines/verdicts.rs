@@ -9,6 +9,7 @@ use route_core::{
 use sip_core::time::Timestamp;
 
 use super::figures::Counted;
+use super::guarded::heard_in_doubt;
 use super::{Owned, profile_of};
 use crate::events::EventBody;
 use crate::rows::VerdictRow;
@@ -43,11 +44,19 @@ impl Core {
             owned.registration = Registration::Absent;
         }
         let healths = owned.watches.iter().map(|watch| &watch.health);
-        if let Some(change) =
-            owned
-                .verdict
-                .fuse(owned.registration, healths, &profile.verdict, now, |_| true)
-        {
+        let (shared, settings) = (&*self.shared, &view.policy.settings.guard);
+        let heard = heard_in_doubt(&owned.verdict, &targets, &profile.verdict, now);
+        let mut told = None;
+        let admit = |change: &Change| {
+            let (admitted, row) = owned.guarded.admits(line, change, heard, shared, settings);
+            told = row;
+            admitted
+        };
+        let change = owned
+            .verdict
+            .fuse(owned.registration, healths, &profile.verdict, now, admit);
+        shared.tell_guard(told, now);
+        if let Some(change) = change {
             owned.restored = false;
             owned.evidence = owned
                 .told_evidence(change.cause)
@@ -74,6 +83,7 @@ impl Core {
                 .events
                 .push(self.shared.clock.unix_ms(now), body);
         }
+        owned.stand(line, &targets, &profile.verdict, shared, view, now);
         owned.offer_trial(slot, &profile.verdict, now);
         let grace_end = (owned.kind == LineKind::Registered
             && owned.registration == Registration::Unknown)
@@ -179,6 +189,7 @@ impl Owned {
             .chain(grace_end)
             .chain(std::iter::once(self.told_until()))
             .chain(self.verdict.deadline(profile))
+            .chain(self.guarded.deadline())
             .min()
             .unwrap_or(Timestamp::MAX)
     }

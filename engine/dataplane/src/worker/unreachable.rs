@@ -141,6 +141,14 @@ impl Core {
 
     /// The kernel did not take a request of this worker.
     pub(crate) fn on_unsent(&mut self, unsent: &Unsent, view: &View) {
+        if unsent.fault == SendFault::NoRoute {
+            let settings = &view.policy.settings.guard;
+            let told = self
+                .shared
+                .guard
+                .refused(unsent.destination, settings, self.now);
+            self.shared.tell_guard(told, self.now);
+        }
         let Quote::Request { method, branch, .. } = Quote::read(&unsent.quote) else {
             return;
         };

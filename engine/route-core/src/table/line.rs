@@ -277,6 +277,10 @@ fn read_groups(
             Some((kind, name)) if !kind.is_empty() && !name.is_empty() => kind,
             _ => return Err(fault(&place(), format!("{group:?} is no kind:name"))),
         };
+        if matches!(kind, "site" | "network") {
+            let what = format!("the {kind} of a line is known without being told");
+            return Err(fault(&place(), what));
+        }
         let same = |other: &String| other.split(':').next() == Some(kind);
         if groups.iter().take(at).any(same) {
             return Err(fault(

@@ -2,6 +2,7 @@
 
 mod bindings;
 mod foreign;
+mod guard;
 mod life;
 mod probes;
 mod table;
