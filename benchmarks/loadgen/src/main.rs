@@ -11,6 +11,7 @@ mod driver;
 mod expect;
 mod floor;
 mod histogram;
+mod lines;
 mod message;
 mod net;
 mod proxy;
@@ -31,6 +32,7 @@ usage: sip-load MODE [options]        (JSON on stdout; exit 0 = all answers righ
   proxy    --target A:P   INVITE, 180, 200, ACK, BYE, 200, through a proxy that reaches `sip-load uas`
   register --target A:P   REGISTER, 200
   uas      --listen A:P   answers INVITE with 180 and 200, BYE and OPTIONS with 200; until SIGINT or SIGTERM
+  lines    --port P       answers OPTIONS at every IPv4 address of this host, from that address, and counts them; until SIGINT or SIGTERM
   watch    --target A:P --number +49…   calls one number without pause, prints the time of each change of its target
   floor    --listen A:P   sends back as many packets of the same size as a redirect server would, and parses nothing
 
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         "proxy" => proxy::run(args),
         "register" => register::run(args),
         "uas" => uas::run(args),
+        "lines" => lines::run(args),
         "watch" => watch::run(args),
         "floor" => floor::run(args),
         _ => Err(USAGE.to_owned()),

@@ -264,6 +264,93 @@ impl Outbox {
     }
 }
 
+/// One port at every IPv4 address of this host. What comes to one of them is answered from it (`IP_PKTINFO`, ip(7)).
+pub(crate) struct Everywhere {
+    socket: UdpSocket,
+    buffer: Box<[u8; DATAGRAM]>,
+}
+
+/// Where a datagram came from, and to.
+#[derive(Clone, Copy)]
+pub(crate) struct Way {
+    from: libc::sockaddr_in,
+    to: libc::in_addr,
+}
+
+/// Room for one control message with an `in_pktinfo`, aligned as it has to be.
+type PacketInfo = [u64; 4];
+
+impl Everywhere {
+    pub(crate) fn open(port: u16) -> Result<Self, String> {
+        let socket = open(SocketAddr::from(([0, 0, 0, 0], port)), None)?;
+        let on: libc::c_int = 1;
+        // SAFETY: the option's value is an int, given with its size.
+        let failed = unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::IPPROTO_IP,
+                libc::IP_PKTINFO,
+                (&raw const on).cast(),
+                size_of::<libc::c_int>() as libc::socklen_t,
+            )
+        } != 0;
+        let timeout = socket.set_read_timeout(Some(std::time::Duration::from_millis(100)));
+        if failed || timeout.is_err() {
+            return Err(format!("port {port}: {}", io::Error::last_os_error()));
+        }
+        Ok(Self { socket, buffer: Box::new([0; DATAGRAM]) })
+    }
+
+    /// Wait for a datagram, 100 ms at most.
+    pub(crate) fn receive(&mut self) -> Option<(&[u8], Way)> {
+        let mut control: PacketInfo = [0; 4];
+        // SAFETY: all-zero is valid for these structures; the header points at buffers that live through the call. The control
+        // message is read only if the kernel says that it is an in_pktinfo, for which there is room.
+        unsafe {
+            let mut from: libc::sockaddr_in = zeroed();
+            let mut vector = libc::iovec { iov_base: self.buffer.as_mut_ptr().cast(), iov_len: self.buffer.len() };
+            let mut header: libc::msghdr = zeroed();
+            header.msg_name = (&raw mut from).cast();
+            header.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+            header.msg_iov = &raw mut vector;
+            header.msg_iovlen = 1;
+            header.msg_control = control.as_mut_ptr().cast();
+            header.msg_controllen = size_of::<PacketInfo>();
+            let length = usize::try_from(libc::recvmsg(self.socket.as_raw_fd(), &raw mut header, 0)).ok()?;
+            let message = libc::CMSG_FIRSTHDR(&raw const header);
+            if message.is_null() || (*message).cmsg_type != libc::IP_PKTINFO {
+                return None;
+            }
+            let info = libc::CMSG_DATA(message).cast::<libc::in_pktinfo>().read_unaligned();
+            Some((&self.buffer[..length], Way { from, to: info.ipi_addr }))
+        }
+    }
+
+    /// Answer from where the request came to. What the kernel refuses is lost, as UDP may lose it.
+    pub(crate) fn answer(&self, mut way: Way, bytes: &[u8]) {
+        let mut control: PacketInfo = [0; 4];
+        // SAFETY: as above; the control buffer has room for the header and the in_pktinfo that are written.
+        unsafe {
+            let mut vector = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+            let mut header: libc::msghdr = zeroed();
+            header.msg_name = (&raw mut way.from).cast();
+            header.msg_namelen = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+            header.msg_iov = &raw mut vector;
+            header.msg_iovlen = 1;
+            header.msg_control = control.as_mut_ptr().cast();
+            header.msg_controllen = libc::CMSG_SPACE(size_of::<libc::in_pktinfo>() as u32) as usize;
+            let message = libc::CMSG_FIRSTHDR(&raw const header);
+            (*message).cmsg_level = libc::IPPROTO_IP;
+            (*message).cmsg_type = libc::IP_PKTINFO;
+            (*message).cmsg_len = libc::CMSG_LEN(size_of::<libc::in_pktinfo>() as u32) as usize;
+            let mut info: libc::in_pktinfo = zeroed();
+            info.ipi_spec_dst = way.to;
+            libc::CMSG_DATA(message).cast::<libc::in_pktinfo>().write_unaligned(info);
+            libc::sendmsg(self.socket.as_raw_fd(), &raw const header, 0);
+        }
+    }
+}
+
 /// Do both go to the same place?
 fn same(one: Option<&Peer>, other: Option<&Peer>) -> bool {
     match (one, other) {

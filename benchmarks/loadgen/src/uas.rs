@@ -73,7 +73,7 @@ pub(crate) fn run(mut args: Args) -> Result<bool, String> {
 }
 
 /// A response as RFC 3261 §8.2.6.2 builds it; the To tag is a function of the Call-ID, so that repeats agree.
-fn write(request: &Message, status: &str, tail: &str, body: &str, out: &mut Vec<u8>) {
+pub(crate) fn write(request: &Message, status: &str, tail: &str, body: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"SIP/2.0 ");
     out.extend_from_slice(status.as_bytes());
     let mut tag = 0xcbf2_9ce4_8422_2325_u64;

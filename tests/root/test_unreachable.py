@@ -1,0 +1,81 @@
+"""Lines that the network says it cannot reach: real ICMP from a router, from the phone's own host, and refusals of our own stack."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import StartService
+from tests.harness.caller import Caller, targets
+from tests.harness.document import GATEWAY_LINE, GATEWAY_NUMBER, GATEWAY_TARGET
+from tests.harness.phone import Phone
+from tests.harness.programs import need
+from tests.harness.service import PROFILES, QUICK
+from tests.harness.waiting import until
+from tests.root.conftest import DataLine, inside, ip
+
+pytestmark = [pytest.mark.service, pytest.mark.root]
+
+SIP_PORT = 5060
+GATEWAY_PORT = 5088
+BEHIND_ROUTER = "198.51.100.7"
+AT_ONCE_S = 0.05
+"""From the INVITE to its 302: the report of the network comes within a millisecond here."""
+SLOW = {**QUICK, "interval_s": 20.0, "answer_timer_s": 5.0, "suspect_timer_s": 5.0}
+"""Calls find the fault, not OPTIONS, and no timer of a call is over before the report counts."""
+
+
+def _phone_stops(_line: DataLine, gateway: Phone) -> None:
+    gateway.close()
+
+
+def _phone_is_unplugged(line: DataLine, _gateway: Phone) -> None:
+    ip("-n", line.customer, "address", "delete", f"{BEHIND_ROUTER}/32", "dev", "lo")
+    ip("-n", line.customer, "route", "add", "unreachable", BEHIND_ROUTER)
+
+
+def _router_forbids(line: DataLine, _gateway: Phone) -> None:
+    ip("-n", line.customer, "address", "delete", f"{BEHIND_ROUTER}/32", "dev", "lo")
+    ip("-n", line.customer, "route", "add", "prohibit", BEHIND_ROUTER)
+
+
+def _we_have_no_route(line: DataLine, _gateway: Phone) -> None:
+    ip("-n", line.core, "route", "replace", "unreachable", BEHIND_ROUTER)
+
+
+@pytest.mark.parametrize(
+    "fault", [_phone_stops, _phone_is_unplugged, _router_forbids, _we_have_no_route], ids=lambda fault: fault.__name__[1:]
+)
+def test_the_call_that_meets_the_fault_is_diverted_at_once(
+    data_line: DataLine, start_service: StartService, fault: Callable[[DataLine, Phone], None]
+) -> None:
+    here = data_line.core_address
+    ip("-n", data_line.customer, "address", "add", f"{BEHIND_ROUTER}/32", "dev", "lo")
+    ip("netns", "exec", data_line.customer, need("sysctl", "procps"), "-qw", "net.ipv4.ip_forward=1")
+    ip("-n", data_line.core, "route", "add", f"{BEHIND_ROUTER}/32", "via", data_line.customer_address)
+    with inside(data_line.customer):
+        gateway = Phone(proxy=(here, SIP_PORT), host=BEHIND_ROUTER, port=GATEWAY_PORT)
+    with inside(data_line.core), gateway:
+        service = start_service(
+            host=here,
+            port=SIP_PORT,
+            gateway=GATEWAY_PORT,
+            gateway_host=BEHIND_ROUTER,
+            changes={
+                "core_peers": [{"name": "core", "address": here, "interconnect": "core"}],
+                "profiles": {name: SLOW for name in PROFILES},
+            },
+        )
+        with Caller(service.address, here) as core:
+            service.wait_for_health(GATEWAY_LINE, "up")
+            core.whole_call(f"{GATEWAY_NUMBER}01")
+
+            fault(data_line, gateway)
+            begun = time.monotonic()
+            call = core.dial(f"{GATEWAY_NUMBER}02")
+            took = time.monotonic() - begun
+            assert call.statuses == [100, 302]
+            assert GATEWAY_TARGET in targets(call.final)[0]
+            assert "cause=27" in call.final.one("reason")
+            assert took < AT_ONCE_S
+            until(lambda: service.lines()[GATEWAY_LINE]["health"] in {"suspect", "down"}, what="the line to be in doubt")
