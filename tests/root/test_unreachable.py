@@ -63,7 +63,7 @@ def test_the_call_that_meets_the_fault_is_diverted_at_once(
             gateway_host=BEHIND_ROUTER,
             changes={
                 "core_peers": [{"name": "core", "address": here, "interconnect": "core"}],
-                "profiles": {name: SLOW for name in PROFILES},
+                "profiles": dict.fromkeys(PROFILES, SLOW),
             },
         )
         with Caller(service.address, here) as core:

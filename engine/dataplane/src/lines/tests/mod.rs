@@ -1,6 +1,7 @@
 //! Lines on a virtual clock: probes, verdicts, expiry, restore.
 
 mod bindings;
+mod expiry;
 mod foreign;
 mod guard;
 mod life;
