@@ -488,6 +488,9 @@ class VirtualEngine:
         """What the calls since the last `run` sent, without letting time pass."""
     def receive(self, octets: bytes, source: str, destination: str) -> None:
         """A datagram comes in for ``destination``, one of ``listen`` (`EngineError`)."""
+    def unreachable(self, kind: str, by_target: bool, destination: str, quote: bytes) -> None:
+        """ICMP about a datagram that was sent: ``"port_unreachable"``, ``"host_unreachable"``, ``"network_unreachable"``,
+        ``"prohibited"``; ``by_target``: it came from the destination itself, not from a router on the way."""
     def reconfigure(self, settings: EngineSettings) -> None: ...
     def replace(self, table: RouteTable) -> None: ...
     def apply(self, delta: Delta) -> None: ...

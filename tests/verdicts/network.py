@@ -44,6 +44,8 @@ class Probe:
     answered_us: int | None = None
     """When its answer came in."""
     status: int = 0
+    refused_us: int | None = None
+    """When ICMP about it came in."""
 
 
 @dataclass
@@ -57,6 +59,8 @@ class Phone:
     """To an INVITE: answer (100, 180, 200), trying (100 and nothing more), refuse (503), busy (486), silent."""
     connected: bool = True
     """False: the line is cut, nothing gets there or back."""
+    unreachable: str = ""
+    """Not empty: what gets here is answered with this ICMP error."""
     ring_us: int = SECOND
     probes: list[Probe] = field(default_factory=list)
     invites: dict[str, int] = field(default_factory=dict)
@@ -71,7 +75,7 @@ class Phone:
         for probe in reversed(self.probes):
             if probe.answered_us is not None and probe.answered_us <= now_us:
                 return count
-            if probe.sent_us + timeout_us <= now_us:
+            if min(probe.sent_us + timeout_us, probe.refused_us or now_us + 1) <= now_us:
                 count += 1
         return count
 
@@ -294,6 +298,9 @@ class SimulatedNetwork:
     def _to_phone(self, phone: Phone, octets: bytes, probe: Probe | None) -> None:
         if not phone.connected:
             return
+        if phone.unreachable:
+            self._refuse(phone, octets, probe)
+            return
         message = parse(octets)
         if message.status:
             self._answers_to_us[message.call_id] = message
@@ -308,6 +315,20 @@ class SimulatedNetwork:
         elif message.method == "BYE":
             phone.byes.add(message.call_id)
             self._from_phone(phone, response(message, 200, "OK"))
+
+    def _refuse(self, phone: Phone, octets: bytes, probe: Probe | None) -> None:
+        """Send ICMP back, quoting as much as Linux does."""
+        crossing = self._crossing_us()
+        if crossing is None:
+            return
+
+        def deliver() -> None:
+            if probe is not None:
+                probe.refused_us = self.now
+            by_target = phone.unreachable == "port_unreachable"
+            self.engine.unreachable(phone.unreachable or "host_unreachable", by_target, phone.address, octets[:520])
+
+        self._at(self.now + crossing, deliver)
 
     def _invited(self, phone: Phone, invite: Message) -> None:
         begun = phone.invites.setdefault(invite.call_id, self.now)
@@ -421,6 +442,7 @@ def _line(slot: int, profile: str, wish: "Wish") -> "LineSpec":
         "line_id": f"L-{slot}",
         "order_id": f"O-{slot}",
         "site_id": f"S-{slot}",
+        "groups": [],
         "product": "sipTrunk 2.0",
         "profile": profile,
         "kind": "static",
@@ -477,6 +499,7 @@ def settings(profiles: "list[ProfileSettings]", workers: int = 1) -> "EngineSett
             "store_wait_s": 0.1,
             "restart_grace_s": 60.0,
         },
+        "guard": {"enabled": True, "window_s": 10.0, "min_lines": 20, "share": 0.1, "freeze_limit_s": 60.0},
         "event_queue": 1_000_000,
         "call_records": 64,
         "secret": bytes(32),

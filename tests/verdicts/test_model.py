@@ -81,8 +81,14 @@ class Verdicts(RuleBasedStateMachine):
     def answers_calls(self, at: str, how: str) -> None:
         self.net.phones[at].invite = how
 
+    @rule(at=address, how=st.sampled_from(("", "port_unreachable", "host_unreachable")))
+    def gone_with_a_word(self, at: str, how: str) -> None:
+        self.net.phones[at].unreachable = how
+
     @rule(at=st.sampled_from(PHONES), expires_s=st.integers(5, 120))
     def registers(self, at: str, expires_s: int) -> None:
+        if self.net.phones[at].unreachable:
+            return
         sent = self.net.now
         status = self.net.register(REGISTERED, at, expires_s)
         if self.net.phones[at].connected:
@@ -93,6 +99,8 @@ class Verdicts(RuleBasedStateMachine):
 
     @rule(at=st.sampled_from(PHONES))
     def goes(self, at: str) -> None:
+        if self.net.phones[at].unreachable:
+            return
         self.net.register(REGISTERED, at, 0)
         if self.net.phones[at].connected:
             self.bound.pop(at, None)
@@ -163,7 +171,7 @@ class Verdicts(RuleBasedStateMachine):
         if not self.net.phones:
             return
         for phone in self.net.phones.values():
-            phone.connected, phone.options, phone.invite = True, True, "answer"
+            phone.connected, phone.options, phone.invite, phone.unreachable = True, True, "answer", ""
         for slot in LINES:
             self.net.wish(slot, "enabled")
         self._all_rise()

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use dataplane::Datagram;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
+use route_core::Unreachable;
 
 use crate::errors::{EngineError, delta_error, settings_error};
 use crate::rows::{BindingTuple, VerdictItem, binding_row, binding_tuple, line_state};
@@ -61,6 +62,22 @@ impl VirtualEngine {
         Err(EngineError::new_err(format!(
             "{destination} is none of the listen addresses"
         )))
+    }
+
+    fn unreachable(
+        &self,
+        kind: &str,
+        by_target: bool,
+        destination: &str,
+        quote: &[u8],
+    ) -> PyResult<()> {
+        let kind = Unreachable::ALL
+            .into_iter()
+            .find(|known| known.slug() == kind)
+            .ok_or_else(|| EngineError::new_err(format!("{kind:?} is no kind of unreachable")))?;
+        let destination = address(destination)?;
+        self.lock().unreachable(kind, by_target, destination, quote);
+        Ok(())
     }
 
     fn reconfigure(&self, settings: SettingsItem) -> PyResult<()> {

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use route_core::{Delta, DeltaError, LineSlot, RouteTable};
+use route_core::{Delta, DeltaError, LineSlot, RouteTable, Unreachable};
 use sip_core::message::HeaderIndex;
 use sip_core::time::Timestamp;
 
 use crate::clock::Clock;
 use crate::engine::{Engine, Named};
 use crate::events::Event;
+use crate::net::NetworkError;
 use crate::rows::{BindingRow, LineState, VerdictRow};
 use crate::settings::{Policy, Settings, SettingsError};
 use crate::shared::Shared;
@@ -170,6 +171,27 @@ impl VirtualEngine {
         core.on_datagram(bytes, &mut self.index, source, socket, false, &view);
         self.deliver();
         true
+    }
+
+    /// ICMP says that `quote`, the beginning of a datagram of ours, did not reach `destination`.
+    pub fn unreachable(
+        &mut self,
+        kind: Unreachable,
+        by_target: bool,
+        destination: SocketAddr,
+        quote: &[u8],
+    ) {
+        let view = self.view();
+        if let Some(core) = self.cores.first_mut() {
+            let error = NetworkError {
+                kind,
+                by_target,
+                destination,
+                quote,
+            };
+            core.on_network_error(&error, &view);
+        }
+        self.deliver();
     }
 
     /// What was sent since the last call; time does not pass.
