@@ -24,9 +24,11 @@ CARGO := cargo
 RUST_INPUTS := $(shell find engine \( -name target -o -name corpus -o -name artifacts \) -prune -o \
 	\( -name '*.rs' -o -name 'Cargo.toml' -o -name 'Cargo.lock' \) -print)
 
+AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env=PATH)
+
 say = @printf '\033[1m== %s\033[0m\n' "$(1)"
 
-.PHONY: help setup demo test test-rust test-python test-root lint lint-python lint-rust format bench fuzz-smoke build lock clean
+.PHONY: help setup demo test test-rust test-python test-root fault-lab fault-smoke lint lint-python lint-rust format bench fuzz-smoke build lock clean
 
 help: ## Print this list
 	@awk 'BEGIN {FS = ":.*## "; print "Usage: make TARGET\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,8 +111,18 @@ test-python: $(STAMPS)/dev $(STAMPS)/engine
 test-root: $(STAMPS)/dev $(STAMPS)/engine ## Run the tests that need root: network namespaces, port 5060
 	@tools/debian.sh --check test
 	$(call say,Tests in network namespaces)
-	@if [ "$$(id -u)" = 0 ]; then run=; else run='sudo --preserve-env=PATH'; echo 'These tests need root: using sudo.'; fi; \
-		$$run $(BIN)/python -m pytest -m root tests/root $(PYTEST_ARGS)
+	@$(AS_ROOT) $(BIN)/python -m pytest -m root tests/root $(PYTEST_ARGS)
+
+# Root as above. LAB_ARGS: names of scenarios, --jobs, --quick, --keep; "python -m tests.faults.laboratory list" names them.
+fault-lab: $(STAMPS)/dev $(STAMPS)/engine ## Break real lines under traffic, beside Kamailio; renew tests/faults/results (25 minutes, root)
+	@tools/debian.sh --check test
+	$(call say,Fault laboratory)
+	@$(AS_ROOT) $(BIN)/python -m tests.faults.laboratory run $(LAB_ARGS)
+
+fault-smoke: $(STAMPS)/dev $(STAMPS)/engine ## Six faults of the laboratory, ours only, against their limits (three minutes, root)
+	@tools/debian.sh --check test
+	$(call say,Fault laboratory: smoke set)
+	@$(AS_ROOT) $(BIN)/python -m tests.faults.laboratory run --smoke --keep --systems sipproxy --margin 0.3 $(LAB_ARGS)
 
 fuzz-smoke: $(STAMPS)/rust ## Fuzz each target for FUZZ_SECONDS (60) without a finding
 	@tools/fuzz.sh $(FUZZ_SECONDS)

@@ -15,6 +15,7 @@ declare -A test=(
   [ip]=iproute2                # network namespaces of make test-root
   [nft]=nftables               # NAT and cuts of the fault laboratory
   [dnsmasq]=dnsmasq-base       # its name server
+  [baresip]=baresip-core       # its foreign phone
 )
 
 check_only=

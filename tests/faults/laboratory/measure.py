@@ -183,7 +183,8 @@ def _fault_times(row: Row, seen: Observation) -> None:
     row.slowest_diverted_s = max(record.delay_s for record in diverted)
     at_once = next((record for record in diverted if record.delay_s <= AT_ONCE_S), None)
     row.fault_to_at_once_s = at_once.sent - seen.fault if at_once else None
-    others = [record.sent for record in during if not record.diverted]
+    # A call that the phone system got after the repair waited for it; that was no failure to divert.
+    others = [r.sent for r in during if not r.diverted and not (r.reached_phone and (r.ringing or r.final) >= until)]
     row.fault_to_all_s = max(others) - seen.fault if others else 0.0
 
 

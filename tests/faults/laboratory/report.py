@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.faults.laboratory import measure
+from tests.faults.laboratory import arithmetic, measure
 from tests.faults.laboratory.chart import Panel, svg
 from tests.faults.laboratory.judge import broken
 from tests.faults.laboratory.run import Result
@@ -48,6 +48,7 @@ def one(scenario: Scenario, results: Sequence[Result], *, seed: int) -> dict[str
         "rate": scenario.rate,
         "seconds": [scenario.before_s, scenario.fault_s, scenario.after_s],
         "limits": asdict(scenario.limits),
+        "arithmetic": _arithmetic(scenario, results),
         "rows": [result.row.as_json() for result in results],
         "broken": {result.row.system: broken(result.row, scenario.limits) for result in results},
         "verdicts": {
@@ -63,6 +64,16 @@ def one(scenario: Scenario, results: Sequence[Result], *, seed: int) -> dict[str
             for result in results
         },
     }
+
+
+def _arithmetic(scenario: Scenario, results: Sequence[Result]) -> str:
+    """Return how many calls had to be diverted by the arithmetic alone; "" where nothing is lost."""
+    if not scenario.percent:
+        return ""
+    seen = results[0].seen
+    number = sum(seen.fault <= record.sent < seen.repair for record in seen.records)
+    slow = "round trip" in scenario.fault().title
+    return arithmetic.sentence(scenario.percent, 0.4 if slow else 0.0, number)
 
 
 def calls(results: Sequence[Result]) -> dict[str, Any]:
@@ -119,9 +130,7 @@ def table(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def write(
-    runs: Sequence[Mapping[str, Any]], pictures: Mapping[str, str], machine: Mapping[str, str], *, extra: Sequence[str] = ()
-) -> Path:
+def write(runs: Sequence[Mapping[str, Any]], pictures: Mapping[str, str], machine: Mapping[str, str]) -> Path:
     """Write the results of a whole laboratory run; the one before is replaced. Return the Markdown file."""
     charts = RESULTS / "charts"
     charts.mkdir(parents=True, exist_ok=True)
@@ -135,6 +144,7 @@ def write(
     faults = [
         f"- **{run['title']}**, {system}: {'; '.join(said)}" for run in runs for system, said in run["broken"].items() if said
     ]
+    lossy = [f"- **{run['title']}**: {run['arithmetic']}" for run in runs if run["arithmetic"]]
     descriptions = [f"- **{run['title']}**: {run['description']}" for run in runs]
     lines = [
         f"# Fault laboratory, {now:%Y-%m-%d %H:%M} UTC",
@@ -147,7 +157,10 @@ def write(
         "",
         *(faults or ["Nothing."]),
         "",
-        *extra,
+        "## What the arithmetic of retransmissions allows",
+        "",
+        *(lossy or ["No run was made on a lossy line."]),
+        "",
         "## The figures",
         "",
         *str(measure.__doc__).strip().splitlines()[2:],

@@ -151,7 +151,11 @@ async def _ready(scenario: Scenario, side: Side) -> None:
             return
         await asyncio.sleep(0.1)
     logs = "\n".join(phone.log()[-2000:] for phone in side.foreign)
-    raise TimeoutError(f"{scenario.key}: lines of {side.system.name} that are not up after {READY_S:.0f} s: {faulty}\n{logs}")
+    heard = {name: dict(phone.counts) for name, phone in side.phones.items()}
+    raise TimeoutError(
+        f"{scenario.key}: {side.system.name} is not ready after {READY_S:.0f} s; not up: {faulty}; registered: {registered};"
+        f" the phones heard {heard}\n{logs}"
+    )
 
 
 # ---- the run -----------------------------------------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ _MODES = {
     "invites_only": Mode.CALLS_ONLY,
     "retry_after": Mode.RETRY_AFTER,
 }
-_POLL_S = 0.1
+_POLL_S, _POLL_OF_MANY_S, _MANY = 0.1, 0.5, 200
+"""Shorter than the shortest hold, so that no verdict passes unseen."""
 _TRUSTED_S = 1.0
 """A system's own time of a change is taken when it lies so near to when it was seen: its clock may have jumped."""
 
@@ -109,7 +110,8 @@ class Side:
 
     def _watch(self) -> None:
         known: dict[str, str] = {}
-        while not self._watching.wait(_POLL_S):
+        pause = _POLL_S if len(self.customers) < _MANY else _POLL_OF_MANY_S
+        while not self._watching.wait(pause):
             try:
                 faulty = self.system.faulty()
             except Exception:  # noqa: BLE001, S112 - it may be killed at this moment; the next turn tells
