@@ -103,8 +103,14 @@ class Caller:
     def next_hop(self, call: Call) -> Address:
         """Return where requests of the dialog go: the first recorded route, else the remote target (RFC 3261 §8.1.2)."""
         routes = call.final.all("record-route")
-        host, _, port = (uri(routes[-1]) if routes else uri(call.final.one("contact"))).partition(";")[0].rpartition(":")
-        return host.rpartition("@")[2].removeprefix("sip:").strip("[]"), int(port)
+        place = (
+            (uri(routes[-1]) if routes else uri(call.final.one("contact")))
+            .partition(";")[0]
+            .removeprefix("sip:")
+            .rpartition("@")[2]
+        )
+        host, _, port = place.rpartition(":")
+        return (host.strip("[]"), int(port)) if port.isdigit() else (place.strip("[]"), 5060)
 
     def hang_up(self, call: Call) -> Message:
         """Acknowledge and end an answered call; return the answer to the BYE."""
