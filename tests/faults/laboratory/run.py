@@ -10,6 +10,7 @@ from tests.faults.laboratory import customers, faults, foreign, plan
 from tests.faults.laboratory.customers import TRUNK
 from tests.faults.laboratory.fleet import Fleet
 from tests.faults.laboratory.foreign import ForeignPhone
+from tests.faults.laboratory.kamailio import KamailioPeer
 from tests.faults.laboratory.measure import Observation, Row, measure
 from tests.faults.laboratory.network import Laboratory
 from tests.faults.laboratory.phone_system import Account, PhoneSystem
@@ -73,8 +74,10 @@ async def _build(scenario: Scenario, seed: int, name: str) -> Side:
 
 
 def _system(scenario: Scenario, lab: Laboratory, name: str) -> System:
+    environment = lab.clock.environment() if scenario.clock else None
+    if name == "kamailio":
+        return KamailioPeer(lab.namespaces.us, lab.folder, realm=customers.REALM, environment=environment)
     if name == "sipproxy":
-        environment = lab.clock.environment() if scenario.clock else None
         return Ours(lab.namespaces.us, lab.folder, changes=scenario.settings, environment=environment)
     raise ValueError(f"there is no system {name}")
 

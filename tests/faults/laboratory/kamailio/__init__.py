@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -66,8 +66,10 @@ class KamailioPeer:
         interval_s: int = 10,
         threshold: int = 1,
         address: tuple[str, int] = (plan.PROXY, plan.SIP_PORT),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._where, self._realm, self.address = where, realm, address
+        self._environment = {**os.environ, **(environment or {})}
         self._interval_s, self._threshold = interval_s, threshold
         self.folder = folder / "kamailio"
         (self.folder / "db").mkdir(parents=True)
@@ -82,7 +84,9 @@ class KamailioPeer:
     # ---- life ------------------------------------------------------------------------------------------------------------------
 
     def start(self) -> "KamailioPeer":
-        """Start and wait until it answers OPTIONS."""
+        """Start and wait until it answers OPTIONS. All lines count as well then, until it has probed or called them."""
+        self._follow()
+        self._down.clear()
         self._start_store()
         self._write()
         config = self.folder / "kamailio.cfg"
@@ -95,6 +99,7 @@ class KamailioPeer:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
+                env=self._environment,
             )
         deadline = time.monotonic() + _START_S
         while not self._answers():
