@@ -78,6 +78,39 @@ def run_rule_change(
         out.print(f"Stored: {written} and .json", highlight=False)
 
 
+@runs.command("probing")
+def run_probing(
+    *,
+    lines: Annotated[int, typer.Option(help="lines to be asked by OPTIONS", min=1, max=4_000_000)] = 100_000,
+    seconds: Annotated[float, typer.Option(help="how long to look, with these lines and without them", min=5.0)] = 600.0,
+    redirects: Annotated[int, typer.Option(help="calls to a failed line, a second", min=1)] = 1_000,
+    proxied: Annotated[int, typer.Option(help="calls delivered, a second", min=1)] = 100,
+    server_core: int = 0,
+    generator_core: int = 1,
+    store: Annotated[bool, typer.Option(help="write JSON and Markdown to benchmarks/results")] = True,
+) -> None:
+    """Measure what asking many lines by OPTIONS each 30 s costs beside calls, and how evenly they are asked."""
+    from benchmarks import probing  # noqa: PLC0415 - needs the service and the store
+
+    _end_at_sigterm()
+    out = report.console()
+    facts = machine.facts()
+    plan = probing.Plan(lines, seconds, redirects, proxied, server_core, generator_core)
+    try:
+        found = probing.run(plan, generator.build())
+    except (ServerError, generator.GeneratorError, ValueError) as error:
+        out.print(str(error), style="red", markup=False)
+        sys.exit(2)
+    out.print(probing.table(found))
+    if store:
+        written = report.store(
+            "probing", machine=facts, settings=asdict(plan), results=asdict(found), sections=probing.sections(found)
+        )
+        out.print(f"Stored: {written} and .json", highlight=False)
+    if not found.right:
+        sys.exit(1)
+
+
 def _end_at_sigterm() -> None:
     """Let SIGTERM unwind like Ctrl-C does, so that no server of ours is left running."""
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))

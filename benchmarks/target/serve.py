@@ -58,6 +58,16 @@ _NO_PROBES = """
 interval_s = 86400.0
 """
 
+_EACH_HALF_MINUTE = """
+[profiles.static]
+interval_s = 30.0
+"""
+
+_PROFILES = {"registrar": _NO_PROBES, "probing": _EACH_HALF_MINUTE}
+
+# Phones that are watched must not be taken for the core.
+_PEERS = {"probing": "127.0.0.1"}
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -68,6 +78,8 @@ class Target:
     plan: NumberPlan
     uas: str
     workers: int
+    lines: int = 0
+    """Lines that are watched by OPTIONS alone (role probing)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,8 @@ class Served:
     process: subprocess.Popen[bytes]
     store: StoreSettings
     folder: Path
+    metrics: str
+    """Where its metrics are read."""
 
 
 def _free_port() -> int:
@@ -92,16 +106,16 @@ def configuration(target: Target) -> str:
         listen=target.listen,
         workers=target.workers,
         host=host,
-        peers="::1" if ":" in host else "127.0.0.0/8",
+        peers=_PEERS.get(target.role, "::1" if ":" in host else "127.0.0.0/8"),
         open_registration="true" if target.role == "registrar" else "false",
         metrics=f"127.0.0.1:{_free_port()}",
     )
-    return text + (_NO_PROBES if target.role == "registrar" else "")
+    return text + _PROFILES.get(target.role, "")
 
 
 async def _fill(settings: StoreSettings, target: Target) -> None:
     async with StoreConnection(settings) as connection:
-        writes = (Put(entity) for entity in entities(target.role, target.plan, target.uas))
+        writes = (Put(entity) for entity in entities(target.role, target.plan, target.uas, target.lines))
         await RulesStore(connection).import_many(writes)
 
 
@@ -121,7 +135,7 @@ def serving(target: Target) -> Iterator[Served]:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         try:
             _wait(process, target, loaded.configuration.admin_socket, log)
-            yield Served(process, settings, folder)
+            yield Served(process, settings, folder, loaded.configuration.metrics.listen)
         finally:
             _end(process)
 
