@@ -113,7 +113,6 @@ class RegistrarWatch:
             self.nameless += 1
             return
         self._verdicts.put(line, verdict, event["seq"])
-        self._history.verdict(line, event["previous"], verdict, event["at_unix_ms"])
         health = verdict["health"]
         write = getattr(_log, _LEVELS[health])
         write(
@@ -123,3 +122,4 @@ class RegistrarWatch:
             cause=verdict["cause"],
             evidence=verdict["evidence"],
         )
+        self._history.verdict(line, event["previous"], verdict, event["at_unix_ms"])

@@ -156,6 +156,10 @@ class Compiler:
         """Return the diversion that has (or had) this slot."""
         return self._rule_slots.name(slot)
 
+    def spec_of(self, line_id: str) -> "LineSpec | None":
+        """Return what the engine was told of a line."""
+        return self._lines.get(line_id)
+
     def wish_of(self, line_id: str) -> Wish:
         """Return what the operator wants of a line at the last ``now``; "enabled" for a line that is not there."""
         line = self.directory.registry.lines.get(line_id)

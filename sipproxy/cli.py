@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from sipproxy.commands import call, check_config, demo, divert, explain, load, reload, serve, status
+from sipproxy.commands import call, check_config, demo, divert, drill, explain, history, line, load, reload, serve, status
 from sipproxy.commands.output import errors
 from sipproxy.errors import ConfigurationError, ServiceNotRunning, SipproxyError
 
@@ -32,6 +32,10 @@ app.command("load")(load.load)
 app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.command("call")(call.call)
+app.command("history")(history.history)
+app.command("events")(history.events)
+app.add_typer(line.app, name="line")
+app.command("drill")(drill.drill)
 app.add_typer(divert.app, name="divert")
 app.command("demo")(demo.demo)
 

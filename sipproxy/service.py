@@ -75,9 +75,9 @@ class Service:
         if isinstance(secret, Fault):
             raise ConfigurationError((secret,))
         self._secret = secret
-        self._connection = StoreConnection(store_settings(configuration))
-        self.rules = RulesStore(self._connection)
-        self.events = event_store(self._connection, configuration.history)
+        self.connection = StoreConnection(store_settings(configuration))
+        self.rules = RulesStore(self.connection)
+        self.events = event_store(self.connection, configuration.history)
         self._watchdog = Watchdog(configuration.limits.event_loop_warn_s)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -111,14 +111,14 @@ class Service:
     def _compose(self) -> None:
         self.engine = self._bound_engine()
         self.supply = Supply(
-            self.engine, Compiler(registrars=foreign_registrars(self.loaded.configuration)), lambda: Follower(self._connection)
+            self.engine, Compiler(registrars=foreign_registrars(self.loaded.configuration)), lambda: Follower(self.connection)
         )
         settings = self.loaded.configuration.history
         save = saver(self.events)
         self.outbox = Outbox(save, node=node_name(settings), boot=new_boot(), limit=settings.waiting)
         self.lines = SupplyLines(self.supply)
         self.history = History(self.lines, self.outbox)
-        stores = (BindingStore(self._connection), VerdictStore(self._connection))
+        stores = (BindingStore(self.connection), VerdictStore(self.connection))
         self.saving = Saving(self.engine, self.supply, stores, self.engine.stored, self.history)
         keepers = (self.saving.bindings, self.saving.verdicts)
         self.watch = RegistrarWatch(self.supply, *keepers, self.history, self._events_lost)
@@ -196,7 +196,7 @@ class Service:
         failing = False
         while True:
             try:
-                await self._connection.open()
+                await self.connection.open()
                 break
             except StoreError as error:
                 if not failing:
@@ -282,6 +282,11 @@ class Service:
                 _log.warning("store not compared, trying again", what=error.what)
                 self._reconcile.set()
                 await asyncio.sleep(_RETRY_S)
+
+    @property
+    def profiles(self) -> "dict[str, ProfileSettings]":
+        """The line profiles in use, by name."""
+        return {profile["name"]: profile for profile in self._profiles}
 
     async def _ticking(self) -> None:
         while True:
@@ -388,5 +393,5 @@ class Service:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._connection.close()
+        await self.connection.close()
         _log.info("stopped")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from sipproxy.admin.peer import PEER, user_name
 from sipproxy.admin.protocol import (
     MAX_LINE,
     Json,
@@ -107,6 +108,7 @@ class AdminServer:
         peer = writer.get_extra_info("socket")
         _, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
         if uid in {0, os.geteuid()}:
+            PEER.set(user_name(uid))  # for this connection: each has a task, and so a context, of its own
             return True
         _log.warning("admin connection refused", uid=uid)
         return False

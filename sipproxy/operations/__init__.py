@@ -9,7 +9,10 @@ from sipproxy.admin.server import Handler
 from sipproxy.errors import AdminError
 from sipproxy.operations.call import call
 from sipproxy.operations.divert import divert
+from sipproxy.operations.drill import drill
 from sipproxy.operations.explain import explain
+from sipproxy.operations.history import events, history
+from sipproxy.operations.line import line
 from sipproxy.operations.load import load
 from sipproxy.operations.reload import reload
 from sipproxy.operations.status import status
@@ -22,7 +25,18 @@ Operation = Callable[["Service", dict[str, Json]], Awaitable[Json]]
 
 def handlers(service: "Service") -> Mapping[str, Handler]:
     """Return the operations by name."""
-    operations = {"status": status, "explain": explain, "call": call, "load": load, "divert": divert, "reload": reload}
+    operations: dict[str, Operation] = {
+        "status": status,
+        "explain": explain,
+        "call": call,
+        "history": history,
+        "events": events,
+        "line": line,
+        "drill": drill,
+        "load": load,
+        "divert": divert,
+        "reload": reload,
+    }
     return {name: functools.partial(_when_ready, service, operation) for name, operation in operations.items()}
 
 

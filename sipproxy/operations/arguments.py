@@ -36,6 +36,11 @@ def _fault(location: str, message: str, file: str, lines: Mapping[str, int]) -> 
     return Fault(file, location, what, remedy or "correct it", lines.get(place))
 
 
+def not_read(error: StoreError) -> AdminError:
+    """Turn a failed reading into an answer."""
+    return AdminError("not_read", f"not readable: {error.what}", error.remedy)
+
+
 def not_stored(error: StoreError | ConflictError | NumberTakenError) -> AdminError:
     """Turn what the store says into an answer."""
     if isinstance(error, StoreError):

@@ -51,14 +51,16 @@ _STORE = {
 async def status(service: "Service", args: dict[str, Json]) -> Json:
     """Return the lines (``faulty`` only, at most ``limit``) and facts about the service."""
     faulty, limit = argument(args, "faulty", bool, default=False), argument(args, "limit", int, default=200)
-    rows: list[dict[str, Any]] = []
+    shown: list[LineState] = []
     matching = 0
     for state in await asyncio.to_thread(_states, service):
         if faulty and state["effective"] == "up":
             continue
         matching += 1
-        if len(rows) < limit:
-            rows.append(_row(service, state))
+        if len(shown) < limit:
+            shown.append(state)
+    async with service.supply.settled():
+        rows = [_row(service, state) for state in shown]
     rows.sort(key=lambda row: row["line_id"])
     return {"lines": rows, "lines_matching": matching, "service": _sentences(service), "facts": _facts(service)}
 
@@ -72,12 +74,22 @@ def _states(service: "Service") -> "list[LineState]":
 
 
 def _row(service: "Service", state: "LineState") -> dict[str, Any]:
-    words = CAUSES.get(state["cause"], state["cause"])
-    evidence = state["evidence"]
-    cause = words or evidence
-    if evidence and state["effective"] != "up":
-        cause = f"{words}: {evidence}" if words else evidence
-    return {**state, "product": service.supply.product_of(state["line_id"]), "cause_text": cause}
+    line = state["line_id"]
+    armed = service.lines.is_armed(line)
+    cause = cause_text(state["cause"], state["evidence"] if state["effective"] != "up" else "")
+    return {
+        **state,
+        "armed": armed,
+        "diverting": state["diverting"] and armed,
+        "product": service.supply.product_of(line),
+        "cause_text": cause,
+    }
+
+
+def cause_text(cause: str, evidence: str) -> str:
+    """Return a verdict's cause in words, with what led there."""
+    words = CAUSES.get(cause, cause)
+    return f"{words}: {evidence}" if words and evidence else words or evidence
 
 
 def _facts(service: "Service") -> dict[str, Any]:
@@ -98,6 +110,7 @@ def _facts(service: "Service") -> dict[str, Any]:
         "store": {"state": supply.state, "resyncs": supply.resyncs, "fault": supply.fault},
         "unsaved": {"bindings": len(service.saving.bindings), "verdicts": len(service.saving.verdicts)},
         "events": {"taken": service.watch.events, "lost": service.watch.lost},
+        "history": {"waiting": len(service.outbox), "written": service.outbox.written, "lost": service.outbox.lost},
     }
 
 
@@ -115,6 +128,8 @@ def _sentences(service: "Service") -> dict[str, str]:
     if store["fault"]:
         text["fault"] = store["fault"]
     waiting = unsaved["bindings"] + unsaved["verdicts"]
+    if facts["history"]["lost"]:
+        text["history"] = f"{facts['history']['lost']} events were lost while the store was away"
     if waiting and (service.saving.bindings.failing or service.saving.verdicts.failing):
         text["unsaved"] = f"{waiting} changes wait for the store; calls are not affected"
     return text
