@@ -97,4 +97,5 @@ async def _write(service: "Service", puts: list[Put]) -> None:
     if len(puts) <= _ONE_SCRIPT:
         await service.rules.write_many(puts)
     else:
-        await service.rules.import_many(puts)
+        # A new generation is built from what is valid when it begins; it cannot expect versions.
+        await service.rules.import_many([Put(put.entity) for put in puts])

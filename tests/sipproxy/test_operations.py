@@ -1,6 +1,7 @@
 """The operations of the admin socket, against the real service with its store and engine."""
 
 import asyncio
+import json
 import re
 import signal
 from collections.abc import AsyncIterator
@@ -44,6 +45,24 @@ async def test_load_writes_once_and_says_what_is_new(service: RunningService) ->
     again = await service.ask("load", name="demo.yaml", text=text, dry_run=False)
     assert again["written"] == 0
     assert all(row["new"] == row["changed"] == 0 for row in again["summary"].values())
+
+
+async def test_a_document_too_large_for_one_script_is_loaded(service: RunningService) -> None:
+    orders = [
+        {
+            "id": f"order-{number}",
+            "product": "sipAccount 2.0",
+            "site": {"id": f"site-{number}", "address": "Teststraße 1"},
+            "lines": [{"id": f"line-{number}", "user": f"user-{number}", "password": "never used"}],
+            "numbers": [f"+4930210{number:05}"],
+            "diversions": [{"to": "+491713920001", "armed": True}],
+        }
+        for number in range(1300)
+    ]
+    text = json.dumps({"customers": [{"id": "100009", "name": "Many", "orders": orders}]})
+    assert (await service.ask("load", name="many.json", text=text, dry_run=False))["written"] == 1 + 4 * 1300
+    again = await service.ask("load", name="many.json", text=text, dry_run=False)
+    assert again["written"] == 0
 
 
 async def test_faulty_document_is_refused_whole_with_lines(service: RunningService) -> None:

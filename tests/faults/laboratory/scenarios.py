@@ -153,7 +153,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         lambda: faults.loss(50),
         fault_s=40.0,
         judged=False,
-        limits=Limits(wrongly_diverted=None, false_verdicts=None, first_diverted_s=None),
+        limits=Limits(wrongly_diverted=None, false_verdicts=None, first_diverted_s=None, delivered_s=None),
     ),
     Scenario("slow", faults.slow, limits=_NONE, fault_s=30.0),
     Scenario("disordered", faults.disordered, limits=_NONE, fault_s=30.0),
