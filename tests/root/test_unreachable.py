@@ -79,3 +79,18 @@ def test_the_call_that_meets_the_fault_is_diverted_at_once(
             assert "cause=27" in call.final.one("reason")
             assert took < AT_ONCE_S
             until(lambda: service.lines()[GATEWAY_LINE]["health"] in {"suspect", "down"}, what="the line to be in doubt")
+
+
+def test_a_closed_port_over_ipv6_diverts_at_once(namespace: str, start_service: StartService) -> None:
+    with inside(namespace), Phone(proxy=("::1", SIP_PORT), host="::1", port=GATEWAY_PORT) as gateway:
+        service = start_service(
+            host="::1", port=SIP_PORT, gateway=GATEWAY_PORT, changes={"profiles": dict.fromkeys(PROFILES, SLOW)}
+        )
+        with Caller(service.address, "::1") as core:
+            service.wait_for_health(GATEWAY_LINE, "up")
+            gateway.close()
+            begun = time.monotonic()
+            call = core.dial(f"{GATEWAY_NUMBER}02")
+            assert time.monotonic() - begun < AT_ONCE_S
+            assert call.statuses == [100, 302]
+            assert "cause=27" in call.final.one("reason")
