@@ -186,6 +186,7 @@ SERVICE: Mapping[str, tuple[str, str, str]] = {
         "Events for the history: written to the store, or lost because it was away for too long.",
     ),
     "sipproxy_history_waiting": ("gauge", "", "Events that wait to be written to the store."),
+    "sipproxy_registrar_subscriptions": ("gauge", "phase", "Subscriptions at registrars that notify (docs/registrars.md)."),
     "sipproxy_event_loop_blocked": ("counter", "", "Times the control plane was stuck; calls are not touched by it."),
     "sipproxy_build": ("info", "", "Version and profile of the build."),
     "sipproxy_engine_other": ("gauge", "counter", "Engine counters that have no name of their own yet."),

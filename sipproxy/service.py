@@ -32,6 +32,7 @@ from sipproxy.config.secret import engine_secret
 from sipproxy.config.store_settings import store_settings
 from sipproxy.errors import ConfigurationError, Fault
 from sipproxy.events import event_store, new_boot, node_name, saver, started, stopped, told_before
+from sipproxy.foreign import ForeignRegistrations
 from sipproxy.linebook import SupplyLines
 from sipproxy.metrics import Collector, start_metrics
 from sipproxy.operations import handlers
@@ -126,6 +127,8 @@ class Service:
         self.supply.on_resync = self._resynced
         self.supply.on_lines_removed = self._lines_removed
         self.supply.on_changed = self.history.changed
+        self.foreign = ForeignRegistrations(self.loaded.configuration, self.engine, self.supply)
+        self.supply.on_lines_changed = self.foreign.lines_changed
 
     def _events_lost(self) -> None:
         self.saving.read_again = True
@@ -180,6 +183,7 @@ class Service:
             self._supervise("late rules", self._late_rules)
         self._pump()
         self.engine.start()
+        await self.foreign.start()
         self.state = "running" if self.supply.ready.is_set() else "running without rules"
         self._supervise("bindings", self.saving.bindings.run)
         self._supervise("verdicts", self.saving.verdicts.run)
@@ -322,6 +326,7 @@ class Service:
             "sipproxy_unsaved": {"bindings": len(self.saving.bindings), "verdicts": len(self.saving.verdicts)},
             "sipproxy_history_events": {"written": float(self.outbox.written), "lost": float(self.outbox.lost)},
             "sipproxy_history_waiting": {"": len(self.outbox)},
+            "sipproxy_registrar_subscriptions": self.foreign.watch.phases(),
             "sipproxy_event_loop_blocked": {"": self._watchdog.blocked},
         }
 
@@ -363,6 +368,7 @@ class Service:
     async def _drain(self) -> None:
         """Let running transactions end, for ``limits.drain_s`` at most; a second signal ends the wait."""
         self.state = "draining"
+        self.foreign.stop()
         limit_s = self.loaded.configuration.limits.drain_s
         _log.info("draining", at_most_s=limit_s)
         self._stopping.clear()

@@ -53,6 +53,9 @@ class Supply:
         self.on_changed: Callable[[Iterable[str] | None], None] = lambda _ids: None
         """Told the lines whose wish or rules may be others now, None for any; the engine routes by them already."""
 
+        self.on_lines_changed: Callable[[list[str] | None], None] = lambda _ids: None
+        """Called with the lines that a change touched, None: all may be others."""
+
     @property
     def compiler(self) -> Compiler:
         """The compiler; to be read only while nothing `is_changing` it, or inside `settled`."""
@@ -127,6 +130,7 @@ class Supply:
             await self._all(entities, before_first=_nothing)
             self.sequence = sequence
             self.ready.set()
+        self.on_lines_changed(None)
 
     async def changed(self) -> None:
         """Wait until the rules are others than they were."""
@@ -172,6 +176,9 @@ class Supply:
             self.on_lines_removed(removed)
         if changes:
             self.on_changed(touched)
+        lines = None if full else [id_ for kind, id_, _ in changes if kind == "line"]
+        if lines is None or lines:
+            self.on_lines_changed(lines)
         if batch.resync and self.ready.is_set():
             self.on_resync()
         self.ready.set()

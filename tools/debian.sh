@@ -5,12 +5,13 @@
 #   tools/debian.sh --check base test   only say what is missing, exit 1 if anything is
 set -euo pipefail
 
-# command that proves it -> package
+# command, or file by its pattern, that proves it -> package
 declare -A base=([cc]=build-essential [make]=make)
 declare -A test=(
   [sipp]=sip-tester            # black-box scenarios in tests/sip
   [sipsak]=sipsak              # a second opinion on OPTIONS and the torture messages
   [kamailio]=kamailio          # the benchmark's peer; htable, sl, tm, registrar are in this package
+  ['/usr/lib/*/kamailio/modules/presence_reginfo.so']=kamailio-presence-modules # the registrar elsewhere in tests/sip
   [redis-server]=redis-server  # the store's tests against Redis 7.0, beside the embedded server
   [ip]=iproute2                # network namespaces of make test-root
   [nft]=nftables               # NAT and cuts of the fault laboratory
@@ -28,7 +29,8 @@ missing=()
 for group in "$@"; do
   declare -n wanted="$group"
   for command in "${!wanted[@]}"; do
-    command -v "$command" >/dev/null || missing+=("${wanted[$command]}")
+    if [[ $command == */* ]]; then compgen -G "$command" >/dev/null; else command -v "$command" >/dev/null; fi \
+      || missing+=("${wanted[$command]}")
   done
   if [ "$group" = base ] && ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then
     missing+=(python3-venv)

@@ -127,6 +127,7 @@ def _sentences(service: "Service") -> dict[str, str]:
     }
     if store["fault"]:
         text["fault"] = store["fault"]
+    text |= {f"registrar {name}": words for name, words in service.foreign.watch.sentences().items()}
     waiting = unsaved["bindings"] + unsaved["verdicts"]
     if facts["history"]["lost"]:
         text["history"] = f"{facts['history']['lost']} events were lost while the store was away"

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -14,7 +16,17 @@ def need(program: str, package: str) -> str:
     found = shutil.which(program, path=SEARCH)
     if found:
         return found
-    message = f"{program} is missing: make setup (Debian package {package})"
+    return _miss(program, package)
+
+
+def need_file(pattern: str, package: str) -> None:
+    """See that a file of a package is there, as `need` does for a program."""
+    if not any(Path("/").glob(pattern.removeprefix("/"))):
+        _miss(pattern, package)
+
+
+def _miss(what: str, package: str) -> NoReturn:
+    message = f"{what} is missing: make setup (Debian package {package})"
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)
