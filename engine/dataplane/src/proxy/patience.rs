@@ -2,10 +2,10 @@
 //!
 //! - Silence: the answer timer; the suspect timer plus the target's round trip where line or target is in doubt. With further
 //!   targets to try, one that is not the last gets six tenths of it, so that two silent ones together cost no more than one.
-//! - A copy of the INVITE is lost more often than a line: towards a target whose loss is not proven to be small, Timer A starts
+//! - A copy of the INVITE is lost more often than a line: towards a target that is not proven to be near and clean, Timer A starts
 //!   at 80 ms in place of T1. A departure that RFC 3261 §17.1.1.1 knows for closed networks; Timer B keeps its 32 s.
 //! - Half a second of silence asks the target by OPTIONS, so that its owner knows by the time the call is diverted.
-//! - Where much is lost, a sign of life since the INVITE buys one more second, once.
+//! - Where much is lost, a sign of life since the INVITE buys one more second, once, and one more copy.
 //! - 100 and nothing more: the INVITE is repeated, for a server transaction then sends its latest provisional again (§17.2.1). A
 //!   lost 180 is no fault. §17.1.1.2 says SHOULD NOT: a departure.
 
@@ -23,6 +23,9 @@ use crate::worker::{Core, Letter, View};
 /// Below this, in thousandths, a line's loss is proven to be small.
 const CLEAN: u16 = 30;
 
+/// Microseconds of round trip above which the third copy with T1, after 1.5 s, is not answered within the answer timer.
+const LONG: u32 = 200_000;
+
 /// Above this so much is lost that four copies may all be; a line that nothing is known of is below it.
 const LOSSY: u16 = 150;
 
@@ -39,7 +42,7 @@ const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(1);
 
 /// Timer A's first interval towards `target`.
 pub(super) fn first_repetition(target: &Target) -> Duration {
-    if target.loss_permille() < CLEAN {
+    if target.loss_permille() < CLEAN && target.srtt_us() < LONG {
         TimerValues::RFC3261.t1
     } else {
         HURRY
@@ -140,8 +143,12 @@ impl Core {
         if branch.heard != Heard::Nothing || !lives {
             return false;
         }
+        let client = branch.client;
         context.extended = true;
         context.patience = self.now + ONE_MORE_SECOND;
+        // Timer A has grown long by now.
+        let (transactions, mut io) = self.transactions_io();
+        transactions.client_event(client, Event::Repeat, &mut io);
         true
     }
 

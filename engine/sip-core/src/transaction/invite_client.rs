@@ -3,7 +3,7 @@
 //! - Calling: the INVITE is repeated at Timer A (doubling, unreliable transports) until any response; Timer B gives up.
 //! - A provisional response ends retransmission. From then on only a final response or the TU ends the transaction:
 //!   Timer C (§16.6 step 11) and the 64·T1 after CANCEL (§9.1) are the TU's, which says [`Event::Abandon`].
-//! - One departure: in Proceeding the TU may have the INVITE sent again ([`Event::Repeat`]), where §17.1.1.2 says SHOULD NOT. A
+//! - One departure: the TU may have the INVITE sent out of turn, also in Proceeding ([`Event::Repeat`]), where §17.1.1.2 says SHOULD NOT. A
 //!   provisional response over UDP is sent once; the repeated INVITE is what makes the other side send its latest again (§17.2.1),
 //!   and without it a lost 180 looks like a phone system that hangs.
 //! - 300–699: up once, ACK here, and the same ACK again for each repetition until Timer D.
@@ -32,6 +32,7 @@ const TABLE: &[Transition] = &[
         Calling,
         &[ResendRequest, Start(A)],
     ),
+    row(Calling, Repeat, Calling, &[ResendRequest]),
     row(
         Calling,
         Event::Timer(B),

@@ -81,8 +81,8 @@ pub enum Event {
     TransportError,
     /// The TU wants no more of it: a branch cancelled without answer (RFC 3261 §9.1), Timer C, shutdown.
     Abandon,
-    /// INVITE client: the TU wants the request sent once more although a provisional response came. The server transaction
-    /// answers with its latest provisional (§17.2.1), which may have been lost on its way.
+    /// INVITE client: the TU wants the request sent once more out of turn, also after a provisional response. The server
+    /// transaction answers with its latest provisional (§17.2.1), which may have been lost on its way.
     Repeat,
     /// A timer fired.
     Timer(Timer),

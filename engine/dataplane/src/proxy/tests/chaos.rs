@@ -7,10 +7,10 @@ use super::net::{ARMED, BACKUP, CORE, Net, PHONE, PLAIN, SEVERAL, SINGLE, SINGLE
 use route_core::{Cause, Health};
 
 /// `SplitMix64`: a test's own randomness, the same for the same seed everywhere.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(super) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,7 +18,7 @@ impl Dice {
         (z ^ (z >> 31)) % sides
     }
 
-    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(super) fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.roll(choices.len() as u64) as usize]
     }
 }

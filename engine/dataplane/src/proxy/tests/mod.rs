@@ -6,6 +6,7 @@ mod chaos;
 mod cost;
 mod dialog;
 mod late;
+mod loss;
 mod messages;
 mod net;
 mod other;
