@@ -12,7 +12,8 @@
 - **fault → all**: from the fault to the last call that was placed before the repair and not diverted. **fault → at once**: to
   the first call answered 302 within 100 ms. **fault → down**: to the verdict.
 - **repair → delivered**: from the moment when the line is reachable, its phone system works and its registration leads to it, to
-  the first ringing or answer that a caller gets after that.
+  the first ringing or answer that a caller gets after that. Where calls go to many lines: to the last call that was still
+  diverted, of the slowest line.
 - **false verdicts**: changes to down while the line could have answered, and for `_DETECTION_S` before.
 - **violations**: what a caller must never see: two final answers, an answer after the diversion, a target of another rule.
 """
@@ -194,12 +195,16 @@ def _repair_times(row: Row, seen: Observation, able: Mapping[str, Timeline], del
     waits: list[float] = []
     for line in called:
         for begin, end in able[line].spans(seen.end)[1:]:
-            first = next((moment for moment in delivered[line] if begin <= moment), None)
-            tried = any(begin <= record.sent < end for record in seen.records if seen.line_of(record.number) == line)
-            if first is not None and first <= end:
+            tried = [r for r in seen.records if begin <= r.sent < end and seen.line_of(r.number) == line]
+            first = next((moment for moment in delivered[line] if begin <= moment <= end), None)
+            if first is None:
+                row.never_delivered = row.never_delivered or bool(tried)
+            elif len(called) == 1:
                 waits.append(first - begin)
-            elif tried:
-                row.never_delivered = True
+            else:
+                # Each of many lines is called now and then: up to its last diverted call it was not back, what follows is waiting
+                # for a call.
+                waits.append(max((r.sent - begin for r in tried if r.diverted and r.sent <= first), default=0.0))
     row.repair_to_delivered_s = max(waits, default=None)
 
 

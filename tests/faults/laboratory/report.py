@@ -34,6 +34,7 @@ COLUMNS = (
     "probes",
     "verdict changes",
     "false",
+    "violations",
 )
 
 
@@ -117,6 +118,7 @@ def cells(title: str, row: Mapping[str, Any]) -> list[str]:
         f"{row['probes']:,}",
         str(row["verdict_changes"]),
         str(row["false_verdicts"]),
+        str(len(row["violations"])),
     ]
 
 

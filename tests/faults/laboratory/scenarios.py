@@ -167,7 +167,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("uplink-cut", faults.UplinkCut, fleet=60),
     Scenario("uplink-unplugged", faults.UplinkUnplugged, fleet=60, limits=_ICMP),
     Scenario("thousand-lines", faults.FleetCut, line="fleet", fleet=1000, rate=40.0, fault_s=24.0, alone=True),
-    Scenario("flapping", faults.Flapping, fault_s=60.0, limits=Limits(delivered_s=None)),
+    # Hold and penalty keep calls away from a line that comes and goes: that is their purpose, so what they cost is reported, not limited.
+    Scenario("flapping", faults.Flapping, fault_s=60.0, limits=Limits(wrongly_diverted=None, delivered_s=None)),
     Scenario("primary-dead", faults.PrimaryDead, line="pair", forwarding=True, limits=_NONE, smoke=True),
     Scenario("both-peers-dead", faults.BothPeersDead, line="pair", forwarding=True, limits=_ICMP),
     Scenario("gateway-hung", faults.PhoneStopped, line="pair", forwarding=True, phone="sipp", limits=_NONE),

@@ -107,7 +107,8 @@ class Ours:
             rows = self._admin.request("status", faulty=True, limit=100_000)["lines"]
         except SipproxyError:
             return {}
-        return {row["line_id"]: (row["effective"], row["cause"], row["since_unix_ms"] / 1000) for row in rows}
+        # Milliseconds are cut off, not rounded: a verdict would seem to come before its evidence.
+        return {row["line_id"]: (row["effective"], row["cause"], (row["since_unix_ms"] + 1) / 1000) for row in rows}
 
     def figures(self) -> dict[str, float]:
         """Return its metrics."""

@@ -18,7 +18,7 @@ class Timeline:
 
     def set(self, value: bool, at: float = 0.0) -> None:  # noqa: FBT001
         """Note that the condition is ``value`` from now (or ``at``) on; repeating a value changes nothing."""
-        if not self.changes or self.changes[-1][1] != value:
+        if value != (bool(self.changes) and self.changes[-1][1]):
             self.changes.append((at or time.time(), value))
 
     def begin(self, at: float = 0.0) -> None:
