@@ -45,6 +45,7 @@ class RegistrarWatch:
         self._on_lost = on_lost
         self.events = 0
         self.lost = 0
+        self.on_verdict: Callable[[str, VerdictRow, int], None] = lambda _line, _row, _at: None
         self.nameless = 0
         """Events of lines that no longer have a name."""
         self._handlers: Mapping[str, Callable[[Any], None]] = {
@@ -113,6 +114,7 @@ class RegistrarWatch:
             self.nameless += 1
             return
         self._verdicts.put(line, verdict, event["seq"])
+        self.on_verdict(line, verdict, event["at_unix_ms"])
         health = verdict["health"]
         write = getattr(_log, _LEVELS[health])
         write(

@@ -23,6 +23,8 @@ class Product:
     """What the line wants in the Request-URI of a call: its own contact (RFC 3261 §16.6) or the called number."""
     numbers: tuple[NumberKind, ...]
     """Which numbers an order may have."""
+    site_share: float = 1.0
+    """The share of a site's lines that are down when the site is."""
     eligible: bool = True
     """Diversion is included, without being ordered."""
 
@@ -111,6 +113,8 @@ _PRODUCTS = (
         {"registered": "phone", "foreign": "foreign"},
         "contact",
         _BOTH,
+        # One phone that somebody unplugged must not keep a dead site alive.
+        site_share=0.8,
     ),
 )
 

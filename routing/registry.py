@@ -50,6 +50,7 @@ class Registry:
         self.numbers: dict[str, NumberRow] = {}
         self.diversions: dict[str, Diversion] = {}
         self.orders_of = _index()  # customer → orders
+        self.orders_at = _index()  # site → orders
         self.lines_of = _index()  # order → lines
         self.blocks_of = _index()  # order → blocks
         self.numbers_of = _index()  # order → numbers
@@ -102,6 +103,7 @@ class Registry:
             case Order():
                 self.remove("order", key)
                 self.orders[key] = entity
+                self.orders_at[entity.site.id].add(key)
                 self.orders_of[entity.customer].add(key)
             case Customer():
                 self.customers[key] = entity
@@ -131,6 +133,7 @@ class Registry:
                 order = self.orders.pop(key, None)
                 if order is not None:
                     _drop(self.orders_of, order.customer, key)
+                    _drop(self.orders_at, order.site.id, key)
             case "customer":
                 self.customers.pop(key, None)
             case _:

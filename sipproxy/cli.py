@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from sipproxy.commands import call, check_config, demo, divert, drill, explain, history, line, load, reload, serve, status
+from sipproxy.commands import call, check_config, demo, divert, drill, explain, guard, history, line, load, reload, serve, status
 from sipproxy.commands.output import errors
 from sipproxy.errors import ConfigurationError, ServiceNotRunning, SipproxyError
 
@@ -37,6 +37,7 @@ app.command("events")(history.events)
 app.add_typer(line.app, name="line")
 app.command("drill")(drill.drill)
 app.add_typer(divert.app, name="divert")
+app.add_typer(guard.app, name="guard")
 app.command("demo")(demo.demo)
 
 

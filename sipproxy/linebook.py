@@ -1,16 +1,21 @@
 """What the rules say of a line, for the history: read from the compiler, which is what the engine was told from."""
 
+from collections.abc import Callable, Mapping
+
 from registrar_watch.going import WishState
 from routing.compile import Compiler
 from routing.coverage import Coverage, coverage, is_armed
+from routing.products import product
 from sipproxy.supply import Supply
 
 
 class SupplyLines:
     """Implements `registrar_watch.going.LineBook` on the supply. Except for the names, ask only while `is_settled`."""
 
-    def __init__(self, supply: Supply) -> None:
+    def __init__(self, supply: Supply, down_share: Callable[[], Mapping[str, float]] = dict) -> None:
+        """``down_share()``: what the configuration has instead of the products' `site_share`."""
         self._supply = supply
+        self.down_share = down_share
 
     @property
     def _compiler(self) -> Compiler:
@@ -47,6 +52,30 @@ class SupplyLines:
     def coverage_of(self, line_id: str) -> Coverage:
         """Return what is armed for it and what not."""
         return coverage(self._compiler.directory, line_id)
+
+    def site_of(self, line_id: str) -> str | None:
+        """Return the site of a line, None if it is gone."""
+        registry = self._compiler.directory.registry
+        line = registry.lines.get(line_id)
+        order = registry.orders.get(line.order) if line is not None else None
+        return order.site.id if order is not None else None
+
+    def lines_at(self, site: str) -> set[str]:
+        """Return the lines of a site."""
+        registry = self._compiler.directory.registry
+        orders = tuple(registry.orders_at.get(site, ()))
+        return {line for order in orders for line in registry.lines_of.get(order, ())}
+
+    def site_share(self, site: str) -> float:
+        """Return the share of its lines from which on a site is down: the highest of its products."""
+        registry = self._compiler.directory.registry
+        names = {registry.orders[order].product for order in tuple(registry.orders_at.get(site, ())) if order in registry.orders}
+        return max((self._share_of(name) for name in names), default=1.0)
+
+    def _share_of(self, name: str) -> float:
+        held = product(name)
+        changed = {key: share for key, share in self.down_share().items() if product(key) is held}
+        return next(iter(changed.values()), held.site_share if held is not None else 1.0)
 
     def wished_lines(self) -> list[str]:
         """Return the lines that are not simply enabled."""

@@ -179,6 +179,7 @@ SERVICE: Mapping[str, tuple[str, str, str]] = {
     "sipproxy_snapshot_entries": ("gauge", "kind", "Entries of the route table."),
     "sipproxy_store_up": ("gauge", "", "1 while the store is followed, else 0."),
     "sipproxy_store_resyncs": ("counter", "", "Full reads of the store after the first."),
+    "sipproxy_sites": ("gauge", "state", "Sites with several lines that are degraded or down."),
     "sipproxy_unsaved": ("gauge", "kind", "Changes that wait to be stored."),
     "sipproxy_history_events": (
         "counter",

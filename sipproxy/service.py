@@ -17,7 +17,8 @@ import structlog
 import uvloop
 
 from registrar_watch.history import History
-from registrar_watch.outbox import Outbox
+from registrar_watch.outbox import Outbox, now_ms
+from registrar_watch.sites import Site, Sites
 from registrar_watch.watch import RegistrarWatch
 from routing.compile import Compiler
 from rules_store import BindingStore, Follower, RulesStore, StoreConnection, StoreError, VerdictStore
@@ -43,7 +44,7 @@ from sipproxy.supply import Supply
 from sipproxy.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from sipproxy._engine import EngineSettings, ProfileSettings
+    from sipproxy._engine import EngineSettings, ProfileSettings, VerdictRow
 
 _log = structlog.get_logger(__name__)
 _EVENTS_PER_TURN = 1000
@@ -117,18 +118,38 @@ class Service:
         settings = self.loaded.configuration.history
         save = saver(self.events)
         self.outbox = Outbox(save, node=node_name(settings), boot=new_boot(), limit=settings.waiting)
-        self.lines = SupplyLines(self.supply)
+        self.lines = SupplyLines(self.supply, lambda: self.loaded.configuration.sites.down_share)
         self.history = History(self.lines, self.outbox)
         stores = (BindingStore(self.connection), VerdictStore(self.connection))
         self.saving = Saving(self.engine, self.supply, stores, self.engine.stored, self.history)
         keepers = (self.saving.bindings, self.saving.verdicts)
         self.watch = RegistrarWatch(self.supply, *keepers, self.history, self._events_lost)
+        self.sites = Sites(self.lines, self._site, self._ask)
+        self.watch.on_verdict = self.sites.verdict
         self.supply.before_first = self._restore_first
         self.supply.on_resync = self._resynced
         self.supply.on_lines_removed = self._lines_removed
         self.supply.on_changed = self.history.changed
         self.foreign = ForeignRegistrations(self.loaded.configuration, self.engine, self.supply)
         self.supply.on_lines_changed = self.foreign.lines_changed
+
+    def _site(self, site: Site) -> None:
+        facts = {"site": site.site, "state": site.state, "down": site.down, "lines": site.total, "evidence": site.evidence}
+        self.history.note("site", facts, at_unix_ms=site.since_unix_ms)
+
+    def _ask(self, lines: list[str]) -> None:
+        """Have lines asked soon, because others of their site fell."""
+        slots = (self.supply.line_slot(line) for line in lines)
+        self.engine.doubt([slot for slot in slots if slot is not None])
+
+    async def _read_sites(self) -> None:
+        """Read all verdicts for the sites: at a start, and when events were lost."""
+        rows: dict[str, VerdictRow] = {}
+        offset = 0
+        while page := await asyncio.to_thread(self.engine.verdicts, offset, _EVENTS_PER_TURN):
+            offset += len(page)
+            rows |= {line: row for row in page if (line := self.supply.line_id(row["line"])) is not None}
+        self.sites.read_again(rows, now_ms())
 
     def _events_lost(self) -> None:
         self.saving.read_again = True
@@ -282,6 +303,7 @@ class Service:
             self._reconcile.clear()
             try:
                 await self.saving.reconcile()
+                await self._read_sites()
             except StoreError as error:
                 _log.warning("store not compared, trying again", what=error.what)
                 self._reconcile.set()
@@ -295,6 +317,8 @@ class Service:
     async def _ticking(self) -> None:
         while True:
             self.history.tick()
+            if self.lines.is_settled():
+                self.sites.tick(now_ms())
             await asyncio.sleep(_TICK_S)
 
     async def reload(self) -> list[str]:
@@ -325,6 +349,7 @@ class Service:
             "sipproxy_store_resyncs": {"": self.supply.resyncs},
             "sipproxy_unsaved": {"bindings": len(self.saving.bindings), "verdicts": len(self.saving.verdicts)},
             "sipproxy_history_events": {"written": float(self.outbox.written), "lost": float(self.outbox.lost)},
+            "sipproxy_sites": {state: float(count) for state, count in self.sites.counts().items()},
             "sipproxy_history_waiting": {"": len(self.outbox)},
             "sipproxy_registrar_subscriptions": self.foreign.watch.phases(),
             "sipproxy_event_loop_blocked": {"": self._watchdog.blocked},

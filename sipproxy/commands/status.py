@@ -8,6 +8,7 @@ from rich.table import Table
 
 from sipproxy.commands.output import AsJson, ConfigFile, SocketPath, connect, output, print_json
 
+_MOST_SITES = 50
 _COLOURS = {"up": "green", "suspect": "yellow", "down": "red", "unknown": "dim"}
 
 
@@ -28,6 +29,8 @@ def status(
     hidden = result["lines_matching"] - len(result["lines"])
     if hidden > 0:
         output.print(f"[dim]… and {hidden} more (--limit)[/]")
+    if result["sites"]:
+        output.print(_sites(result["sites"]))
     for name, text in result["service"].items():
         output.print(f"[dim]{name:>9}[/]  {text}")
 
@@ -46,6 +49,15 @@ def _lines(lines: list[dict[str, Any]]) -> Table:
             line["cause_text"],
             str(line["bindings"]),
         )
+    return table
+
+
+def _sites(sites: list[dict[str, Any]]) -> Table:
+    table = Table("site", "state", "lines down", "since", "evidence", box=None, pad_edge=False)
+    for site in sites[:_MOST_SITES]:
+        colour = "red" if site["state"] == "down" else "yellow"
+        shown = f"[{colour}]{site['state']}[/]"
+        table.add_row(site["site"], shown, f"{site['down']} of {site['total']}", _since(site["since_unix_ms"]), site["evidence"])
     return table
 
 

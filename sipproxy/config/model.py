@@ -7,9 +7,10 @@ and a test holds the two together. `engine_settings` translates it for the engin
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from routing.products import PRODUCTS, product
 from sipproxy.config.types import Address, Digits, Endpoint, Host, Name, NetworkOrHost, PortingPrefix, Seconds, SipStatus
 
 
@@ -175,6 +176,27 @@ class ForeignRegistrar(Section):
     )
 
 
+class Sites(Section):
+    """When a site is down."""
+
+    down_share: dict[str, float] = Field(
+        default_factory=dict,
+        description="by product: the share of a site's lines that are down when the site is; default 1, centrex Premium 0.8",
+    )
+
+    @field_validator("down_share")
+    @classmethod
+    def _shares(cls, shares: dict[str, float]) -> dict[str, float]:
+        for name, share in shares.items():
+            if product(name) is None:
+                message, remedy = f"{name!r} is not a product", f"use one of: {', '.join(PRODUCTS)}"
+                raise PydanticCustomError("remedy", message, {"remedy": remedy})
+            if not 0 < share <= 1:
+                message = f"the share of {name!r} is not above 0 and at most 1"
+                raise PydanticCustomError("remedy", message, {"remedy": "write 0.8 for four fifths"})
+        return shares
+
+
 class Store(Section):
     """Where rules, registrations and verdicts are kept."""
 
@@ -255,6 +277,7 @@ class Configuration(Section):
     interconnects: list[Interconnect] = Field(min_length=1, max_length=64)
     profiles: dict[str, Profile] = Field(default_factory=dict)
     registrar: Registrar = Field(default_factory=Registrar)
+    sites: Sites = Field(default_factory=Sites)
     guard: Guard = Field(default_factory=Guard)
     registrars: list[ForeignRegistrar] = Field(default_factory=list, max_length=64)
     store: Store = Field(default_factory=Store)

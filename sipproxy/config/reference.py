@@ -20,6 +20,8 @@ def _type(annotation: Any) -> str:
     origin = get_origin(annotation)
     if origin is Literal:
         return " or ".join(f"`{json.dumps(choice)}`" for choice in get_args(annotation))
+    if origin is dict:
+        return f"table of {_type(get_args(annotation)[1])}"
     if origin is list:
         return f"list of {_type(get_args(annotation)[0])}"
     if origin is types.UnionType or origin is not None:

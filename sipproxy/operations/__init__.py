@@ -11,6 +11,7 @@ from sipproxy.operations.call import call
 from sipproxy.operations.divert import divert
 from sipproxy.operations.drill import drill
 from sipproxy.operations.explain import explain
+from sipproxy.operations.guard import guard
 from sipproxy.operations.history import events, history
 from sipproxy.operations.line import line
 from sipproxy.operations.load import load
@@ -35,6 +36,7 @@ def handlers(service: "Service") -> Mapping[str, Handler]:
         "drill": drill,
         "load": load,
         "divert": divert,
+        "guard": guard,
         "reload": reload,
     }
     return {name: functools.partial(_when_ready, service, operation) for name, operation in operations.items()}

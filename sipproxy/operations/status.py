@@ -4,6 +4,7 @@ import asyncio
 import math
 import os
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sipproxy._engine import VERSION
@@ -62,7 +63,8 @@ async def status(service: "Service", args: dict[str, Json]) -> Json:
     async with service.supply.settled():
         rows = [_row(service, state) for state in shown]
     rows.sort(key=lambda row: row["line_id"])
-    return {"lines": rows, "lines_matching": matching, "service": _sentences(service), "facts": _facts(service)}
+    sites = [asdict(site) for site in service.sites.faulty()]
+    return {"lines": rows, "lines_matching": matching, "sites": sites, "service": _sentences(service), "facts": _facts(service)}
 
 
 def _states(service: "Service") -> "list[LineState]":

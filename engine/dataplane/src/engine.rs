@@ -430,7 +430,18 @@ impl Engine {
     }
 
     /// Ask these lines within their fast interval, evenly spread.
-    pub fn doubt(&self, _lines: Vec<LineSlot>) {}
+    pub fn doubt(&self, lines: Vec<LineSlot>) {
+        for (share, desk) in self
+            .by_owner(lines, |line| *line)
+            .into_iter()
+            .zip(&self.shared.workers)
+        {
+            if !share.is_empty() {
+                // Where there is no room, the lines are asked at their usual pace.
+                desk.mailbox.post(Letter::AskLines(share.into()));
+            }
+        }
+    }
 
     /// Refuse what is new with 503, finish what runs.
     pub fn drain(&self) {

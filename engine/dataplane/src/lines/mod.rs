@@ -8,6 +8,7 @@ mod bindings;
 mod figures;
 mod foreign;
 mod guarded;
+mod hasten;
 mod pace;
 mod probe;
 mod reconcile;

@@ -54,6 +54,7 @@ impl Core {
             Letter::Undelivered(report) => self.on_undelivered(&report, view),
             Letter::Seen { line, address } => self.on_seen(line, address),
             Letter::Doubt { line, address } => self.on_doubt(line, address, view),
+            Letter::AskLines(lines) => self.ask_lines(&lines, view),
             Letter::LinesChanged(lines) => self.on_lines_changed(lines.as_deref(), view),
             Letter::Stored => {
                 let seq = self.shared.stored_seq.load(Ordering::Acquire);

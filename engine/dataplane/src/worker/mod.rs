@@ -60,6 +60,8 @@ pub(crate) enum Letter {
     Seen { line: LineSlot, address: SocketAddr },
     /// A call waits for a target of this line, in vain so far.
     Doubt { line: LineSlot, address: SocketAddr },
+    /// These lines are to be asked soon.
+    AskLines(Box<[LineSlot]>),
     /// These lines changed in the route table; `None`: any of them.
     LinesChanged(Option<Box<[LineSlot]>>),
     /// `Shared::stored_seq` moved on.

@@ -238,3 +238,31 @@ fn a_thousand_lines_are_asked_evenly() {
         );
     }
 }
+
+#[test]
+fn lines_that_something_speaks_against_are_asked_soon_and_not_at_once() {
+    let mut stage = Stage::new(settings(1));
+    stage.replace(
+        (0..200).map(|slot| static_line(slot, &[&format!("198.51.100.{}:5060", slot + 1)])),
+    );
+    for _ in 0..120 {
+        stage.advance(Duration::from_millis(100));
+        for probe in stage.sent() {
+            stage.answer_at_owner(&probe);
+        }
+    }
+    let view = stage.view();
+    let lines: Vec<LineSlot> = (0..200).map(LineSlot).collect();
+    stage.cores[0].ask_lines(&lines, &view);
+    assert_eq!(Health::Up, stage.health(LineSlot(0)).0, "it is no evidence");
+    stage.advance(seconds(1));
+    let probes = stage.sent();
+    let asked: std::collections::HashSet<SocketAddr> =
+        probes.iter().map(|probe| probe.destination).collect();
+    assert_eq!(200, asked.len());
+    let first = probes.iter().map(|probe| probe.at).min().unwrap();
+    let at_once = probes
+        .iter()
+        .filter(|probe| probe.at - first < Duration::from_millis(100));
+    assert!(at_once.count() < 60, "of 200 in a second");
+}
