@@ -47,9 +47,15 @@ def lab() -> Iterator[Laboratory]:
 
 
 @pytest.fixture
-def kamailio(lab: Laboratory) -> Iterator[KamailioPeer]:
+def interval_s() -> int:
+    """Probe often, so that tests need not wait."""
+    return 2
+
+
+@pytest.fixture
+def kamailio(lab: Laboratory, interval_s: int) -> Iterator[KamailioPeer]:
     """Give Kamailio in our place, with short intervals."""
-    peer = KamailioPeer(lab.namespaces.us, lab.folder, realm=REALM, interval_s=2)
+    peer = KamailioPeer(lab.namespaces.us, lab.folder, realm=REALM, interval_s=interval_s)
     peer.provision([TRUNK, PAIR])
     try:
         yield peer.start()
@@ -93,8 +99,8 @@ def test_a_registered_line_is_called_diverted_and_called_again(lab: Laboratory, 
         fault = faults.DataLineCut()
         fault.begin(lab)
         assert all(diverted(core, TRUNK) for _ in range(3)), "calls that meet silence"
-        until(lambda: TRUNK.line in kamailio.faulty(), what="its view of the line")
         assert core.dial(TRUNK.number).statuses == [302], "the next one at once"
+        assert TRUNK.line in kamailio.faulty()
         fault.end(lab)
         until(lambda: not diverted(core, TRUNK), what="calls to the line again", timeout_s=20)
         core.whole_call(TRUNK.number)
@@ -112,6 +118,20 @@ def test_a_registered_line_is_called_diverted_and_called_again(lab: Laboratory, 
         kamailio.kill()
         kamailio.start()
         core.whole_call(TRUNK.number)
+
+
+@pytest.mark.parametrize("interval_s", [60])
+def test_three_silent_calls_mark_a_line_without_any_probe(lab: Laboratory, kamailio: KamailioPeer, core: Caller) -> None:
+    trunk = phone(lab, user=TRUNK.user, password=TRUNK.password, algorithm="MD5", port=5062)
+    trunk.register_ok()
+    with trunk:
+        core.whole_call(TRUNK.number)
+        faults.DataLineCut().begin(lab)
+        for _ in range(3):
+            assert TRUNK.line not in kamailio.faulty()
+            assert diverted(core, TRUNK)
+        assert kamailio.faulty()[TRUNK.line][:2] == ("down", "call")
+        assert core.dial(TRUNK.number).statuses == [302]
 
 
 def test_a_static_line_uses_its_backup_before_it_is_diverted(lab: Laboratory, kamailio: KamailioPeer, core: Caller) -> None:
