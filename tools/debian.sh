@@ -12,6 +12,7 @@ declare -A test=(
   [sipsak]=sipsak              # a second opinion on OPTIONS and the torture messages
   [kamailio]=kamailio          # the benchmark's peer; htable, sl, tm, registrar are in this package
   ['/usr/lib/*/kamailio/modules/presence_reginfo.so']=kamailio-presence-modules # the registrar elsewhere in tests/sip
+  ['/usr/lib/*/kamailio/modules/db_redis.so']=kamailio-redis-modules # bindings of the fault laboratory's Kamailio
   [redis-server]=redis-server  # the store's tests against Redis 7.0, beside the embedded server
   [ip]=iproute2                # network namespaces of make test-root
   [nft]=nftables               # NAT and cuts of the fault laboratory
