@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::messages::{OFFER, ack_of, cancel_of, invite, reply, request, value};
-use super::net::{ARMED, BACKUP, CORE, Net, PHONE, PLAIN, SEVERAL, SINGLE, SINGLE_PLAIN};
-use route_core::{Cause, Health};
+use super::net::{
+    ARMED, BACKUP, CORE, LINE, Net, PHONE, PLAIN, SEVERAL, SINGLE, SINGLE_LINE, SINGLE_PLAIN, at,
+};
+use route_core::{Cause, Health, Unreachable};
 
 /// `SplitMix64`: a test's own randomness, the same for the same seed everywhere.
 pub(super) struct Dice(pub(super) u64);
@@ -57,6 +59,13 @@ struct Scene {
     invite: String,
     /// When the caller repeats his INVITE (Timer A), as long as he has heard nothing.
     repeats_ms: Vec<u64>,
+    /// The phones say 100 and nothing more.
+    hang: bool,
+    /// To tags of 2xx that came after the caller had another final answer and were acknowledged, and of those hung up.
+    late: BTreeSet<String>,
+    hung_up: BTreeSet<String>,
+    /// Phones whose 300–699 came to us: a 2xx after that belongs to nothing (RFC 6026 §7.2).
+    refused: BTreeSet<&'static str>,
 }
 
 impl Scene {
@@ -93,8 +102,22 @@ impl Scene {
         {
             let landed = self.air.swap_remove(position);
             if landed.to_us {
+                let is_late = !self.refused.contains(landed.from) && self.is_late(&landed.text);
+                if landed.text.as_bytes()[8] >= b'3' && value(&landed.text, "CSeq") == "1 INVITE" {
+                    self.refused.insert(landed.from);
+                }
+                let strays = self.net.count("stray_dropped");
                 self.net.from(landed.from, &landed.text);
-                self.collect();
+                let acknowledged = self.collect();
+                if is_late && strays == self.net.count("stray_dropped") {
+                    let tag = value(&landed.text, "To").to_owned();
+                    assert!(
+                        acknowledged.contains(&tag),
+                        "no ACK for {tag}: {}",
+                        landed.text
+                    );
+                    self.late.insert(tag);
+                }
             } else if landed.from == CORE {
                 self.caller_gets(&landed.text);
             } else {
@@ -103,15 +126,40 @@ impl Scene {
         }
     }
 
-    fn collect(&mut self) {
+    /// A 2xx to the INVITE that the caller will not get any more: he has another final answer.
+    fn is_late(&self, text: &str) -> bool {
+        let refused = self
+            .finals
+            .first()
+            .is_some_and(|(status, _)| !status.starts_with('2'));
+        refused && text.starts_with("SIP/2.0 2") && value(text, "CSeq") == "1 INVITE"
+    }
+
+    /// The To of the ACKs that we sent on our own.
+    fn collect(&mut self) -> BTreeSet<String> {
+        let mut acknowledged = BTreeSet::new();
         for party in [CORE, PHONE, BACKUP] {
             for sent in self.net.all_to(party) {
                 if party == CORE {
                     self.caller_sees(&sent.text);
                 }
+                if sent.text.starts_with("ACK ") {
+                    acknowledged.insert(value(&sent.text, "To").to_owned());
+                } else if sent.text.starts_with("BYE ") {
+                    self.hung_up.insert(value(&sent.text, "To").to_owned());
+                }
+                if party != CORE && self.dice.roll(60) == 0 {
+                    // Of a router, truly or not, with much or little of what was sent.
+                    let kind = self.dice.one_of(&[Unreachable::Port, Unreachable::Host]);
+                    let quoted = self.dice.one_of(&[0, sent.text.len()]);
+                    self.net
+                        .stage
+                        .unreachable_at(0, kind, at(party), &sent.text[..quoted]);
+                }
                 self.throw(party, false, &sent.text, 0);
             }
         }
+        acknowledged
     }
 
     /// Judged as it is sent: loss must not hide a second answer.
@@ -145,7 +193,11 @@ impl Scene {
         let tag = if phone == PHONE { "p" } else { "b" };
         if text.starts_with("INVITE ") {
             for _ in 0..self.dice.roll(4) {
-                let status = self.dice.one_of(&PHONE_SAYS);
+                let status = if self.hang {
+                    "100 Trying"
+                } else {
+                    self.dice.one_of(&PHONE_SAYS)
+                };
                 let tag = if self.dice.roll(8) == 0 { "fork" } else { tag };
                 let after = self.dice.one_of(&[0, 100, 1_900, 5_000, 31_900]) + self.dice.roll(200);
                 self.throw(phone, true, &reply(text, status, tag, OFFER), after);
@@ -156,7 +208,8 @@ impl Scene {
     }
 }
 
-fn play(seed: u64) {
+/// Plays one call; returns how many dialogs were closed late.
+fn play(seed: u64) -> usize {
     let mut dice = Dice(seed);
     let number = dice.one_of(&[ARMED, PLAIN, SEVERAL, SINGLE, SINGLE_PLAIN]);
     let health = dice.one_of(&[
@@ -176,6 +229,15 @@ fn play(seed: u64) {
     };
     let hangs_up = (dice.roll(2) == 0).then(|| dice.roll(12_000));
     let flips = (dice.roll(3) == 0).then(|| dice.roll(4_000));
+    let hang = dice.roll(6) == 0;
+    let loss = dice.one_of(&[0, 100, 360]);
+    for line in [LINE, SINGLE_LINE] {
+        let slot = net.stage.shared.slots.slot(line).unwrap();
+        for target in slot.targets().iter().flat_map(|targets| targets.iter()) {
+            target.set_quality(loss, 300_000);
+        }
+    }
+    let lives = dice.roll(2) == 0;
     let repeats_ms = vec![0, 500, 1_500, 3_500, 7_500, 15_500];
     let mut scene = Scene {
         net,
@@ -185,6 +247,10 @@ fn play(seed: u64) {
         finals: Vec::new(),
         invite: invite.clone(),
         repeats_ms,
+        hang,
+        late: BTreeSet::new(),
+        hung_up: BTreeSet::new(),
+        refused: BTreeSet::new(),
     };
     if let Some(at) = hangs_up {
         scene.throw(CORE, true, &cancel_of(&invite), at);
@@ -194,8 +260,17 @@ fn play(seed: u64) {
             let health = scene.dice.one_of(&[Health::Up, Health::Down]);
             scene.net.health(health, Cause::OptionsTimeout);
         }
+        if lives && scene.now_ms % 500 == 0 {
+            scene.net.lives();
+        }
         scene.step();
     }
+    assert!(
+        scene.late.is_subset(&scene.hung_up),
+        "seed {seed}: a dialog is left open: {:?} {:?}",
+        scene.late,
+        scene.hung_up
+    );
     let classes: BTreeSet<&str> = scene
         .finals
         .iter()
@@ -206,11 +281,11 @@ fn play(seed: u64) {
         let different: BTreeSet<_> = scene.finals.iter().collect();
         assert!(different.len() <= 1, "seed {seed}: {different:?}");
     }
+    scene.late.len()
 }
 
 #[test]
 fn the_caller_gets_one_answer_and_nothing_is_left_whatever_happens() {
-    for seed in 0..200 {
-        play(seed);
-    }
+    let late: usize = (0..1_000).map(play).sum();
+    assert!(late > 20, "only {late} late answers in all this");
 }

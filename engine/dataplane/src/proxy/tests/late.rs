@@ -1,7 +1,8 @@
 //! Answers on branches that were given up: no ghost calls, and never a second answer for the caller.
 
 use super::messages::{OFFER, invite, reply, reply_from, request, value, values};
-use super::net::{ARMED, BACKUP, CORE, Net, PHONE, PLAIN, SINGLE};
+use super::net::{ARMED, BACKUP, CORE, Net, PHONE, PLAIN, SINGLE, SINGLE_LINE, at};
+use route_core::Unreachable;
 
 /// A call that was diverted for silence; the INVITE as the phone has it.
 fn diverted(net: &mut Net, body: &str) -> String {
@@ -244,4 +245,133 @@ fn when_both_peers_answer_the_caller_gets_both_2xx_and_nothing_else() {
             net.count("late_answers_closed")
         )
     );
+}
+
+/// `ACK`, `BYE` or another method, and the To tag, of each request.
+fn closing(net: &mut Net, phone: &str) -> Vec<(String, String)> {
+    let requests = net.all_to(phone);
+    let of = |sent: &crate::worker::testing::Sent| {
+        let method = sent.text.split(' ').next().unwrap().to_owned();
+        let tag = value(&sent.text, "To").rsplit("tag=").next().unwrap();
+        (method, tag.to_owned())
+    };
+    requests.iter().map(of).collect()
+}
+
+fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
+    of.iter()
+        .map(|(method, tag)| ((*method).to_owned(), (*tag).to_owned()))
+        .collect()
+}
+
+#[test]
+fn a_200_after_an_icmp_error_finds_us() {
+    let mut net = Net::new();
+    net.from(CORE, &invite(SINGLE, "a"));
+    let sent = net.one_to(PHONE, "INVITE ").text;
+    net.stage
+        .unreachable_at(0, Unreachable::Port, at(PHONE), &sent);
+    assert_eq!("SIP/2.0 302 Moved Temporarily", net.starts_to(CORE)[1]);
+    let ok = reply(&sent, "200 OK", "p", OFFER);
+    net.from(PHONE, &ok);
+    assert_eq!(
+        pairs(&[("ACK", "p"), ("BYE", "p")]),
+        closing(&mut net, PHONE)
+    );
+    net.from(PHONE, &ok);
+    assert_eq!(
+        ("ACK".to_owned(), "p".to_owned()),
+        closing(&mut net, PHONE)[0]
+    );
+}
+
+#[test]
+fn a_200_within_the_extra_second_is_the_callers_and_after_it_hung_up() {
+    for late in [false, true] {
+        let mut net = Net::new();
+        let slot = net.stage.shared.slots.slot(SINGLE_LINE).unwrap();
+        slot.targets().unwrap()[0].set_quality(360, 0);
+        net.from(CORE, &invite(SINGLE, "a"));
+        net.wait_ms(600);
+        net.lives();
+        net.wait_ms(if late { 2_400 } else { 2_200 });
+        let sent = net.all_to(PHONE).remove(0).text;
+        net.from(PHONE, &reply(&sent, "200 OK", "p", OFFER));
+        let (answer, closed) = if late {
+            (
+                "SIP/2.0 302 Moved Temporarily",
+                pairs(&[("ACK", "p"), ("BYE", "p")]),
+            )
+        } else {
+            ("SIP/2.0 200 OK", Vec::new())
+        };
+        assert_eq!(vec!["SIP/2.0 100 Trying", answer], net.starts_to(CORE));
+        assert_eq!(closed, closing(&mut net, PHONE));
+    }
+}
+
+#[test]
+fn two_forks_that_both_answer_late_are_both_closed() {
+    let mut net = Net::new();
+    let sent = diverted(&mut net, OFFER);
+    for fork in ["f1", "f2", "f1", "f2"] {
+        net.from(PHONE, &reply(&sent, "200 OK", fork, OFFER));
+    }
+    assert_eq!(
+        pairs(&[
+            ("ACK", "f1"),
+            ("BYE", "f1"),
+            ("ACK", "f2"),
+            ("BYE", "f2"),
+            ("ACK", "f1"),
+            ("ACK", "f2")
+        ]),
+        closing(&mut net, PHONE)
+    );
+    net.nothing_to(CORE);
+}
+
+#[test]
+fn both_peers_that_answer_after_the_302_are_both_closed() {
+    let mut net = Net::new();
+    net.from(CORE, &invite(ARMED, "a"));
+    net.wait_ms(1_944);
+    assert_eq!("SIP/2.0 302 Moved Temporarily", net.starts_to(CORE)[1]);
+    for (phone, tag) in [(PHONE, "p"), (BACKUP, "b")] {
+        let sent = net.all_to(phone).remove(0).text;
+        net.from(phone, &reply(&sent, "200 OK", tag, OFFER));
+        assert_eq!(
+            pairs(&[("ACK", tag), ("BYE", tag)]),
+            closing(&mut net, phone)
+        );
+    }
+    assert!(
+        net.starts_to(CORE)
+            .iter()
+            .all(|line| line.starts_with("SIP/2.0 302"))
+    );
+}
+
+#[test]
+fn a_200_that_crosses_the_callers_cancel_is_his() {
+    let mut net = Net::new();
+    let call = invite(SINGLE, "a");
+    net.from(CORE, &call);
+    let sent = net.one_to(PHONE, "INVITE ").text;
+    net.from(PHONE, &reply(&sent, "180 Ringing", "p", ""));
+    net.from(CORE, &super::messages::cancel_of(&call));
+    let cancel = net.one_to(PHONE, "CANCEL ").text;
+    net.from(PHONE, &reply(&sent, "200 OK", "p", OFFER));
+    net.from(PHONE, &reply(&cancel, "481 Gone", "p", ""));
+    // RFC 3261 §9.1: he hangs up himself.
+    assert_eq!(
+        vec![
+            "SIP/2.0 100 Trying",
+            "SIP/2.0 180 Ringing",
+            "SIP/2.0 200 OK",
+            "SIP/2.0 200 OK"
+        ],
+        net.starts_to(CORE)
+    );
+    net.nothing_to(PHONE);
 }

@@ -177,6 +177,16 @@ impl Net {
             .set_targets(targets.collect());
     }
 
+    /// Packets of all targets came, of whatever kind.
+    pub(super) fn lives(&self) {
+        for line in [LINE, SINGLE_LINE] {
+            let targets = self.stage.shared.slots.slot(line).unwrap().targets();
+            for target in targets.iter().flat_map(|targets| targets.iter()) {
+                target.seen(self.stage.now());
+            }
+        }
+    }
+
     /// A datagram comes from there.
     pub(super) fn from(&mut self, source: &str, datagram: &str) {
         self.stage.receive(datagram, at(source));
