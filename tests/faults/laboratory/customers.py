@@ -13,6 +13,7 @@ from tests.faults.laboratory import plan
 REALM = "sip.laboratory.invalid"
 TRUNK, GATEWAY, PAIR = "line-trunk", "line-gateway", "line-pair"
 TRUNK_USER, TRUNK_PASSWORD = "trunk-a", "secret-of-trunk-a"
+REGION = "access-node-1"
 _FLEET = "+49302100"
 
 
@@ -30,6 +31,8 @@ class Customer:
     user: str = ""
     password: str = ""
     digits: int = 2
+    access: str = ""
+    """The node of the access network that it hangs on, where that is known."""
     request_uri: str = ""
     """What it wants in the Request-URI; "" as the product has it."""
 
@@ -63,8 +66,8 @@ def pair() -> Customer:
     return Customer(PAIR, "sipTrunk 2.0 Pro", "+4940669692", "+491713920040", peers=peers)
 
 
-def fleet(count: int) -> list[Customer]:
-    """Lines of customers that share nothing, one static phone each."""
+def fleet(count: int, region: int = 0) -> list[Customer]:
+    """Lines of customers that share nothing, one static phone each; the first ``region`` of them hang on one access node."""
     return [
         Customer(
             f"line-f{index:05}",
@@ -73,6 +76,7 @@ def fleet(count: int) -> list[Customer]:
             "+491713920050",
             peers=(f"{plan.fleet_address(index)}:{plan.SIP_PORT}",),
             digits=1,
+            access=REGION if index < region else "",
         )
         for index in range(count)
     ]
@@ -102,7 +106,7 @@ def document(customers: Sequence[Customer]) -> dict[str, Any]:
 
 def _line(customer: Customer) -> dict[str, Any]:
     if customer.peers:
-        return {"id": customer.line, "peers": list(customer.peers)}
+        return {"id": customer.line, "peers": list(customer.peers), **({"access": customer.access} if customer.access else {})}
     wanted = {"request_uri": customer.request_uri} if customer.request_uri else {}
     # Old phones, baresip 1.0 among them, stop at a challenge with SHA-256; a line that has MD5 alone is offered MD5 alone.
     secret = f"{customer.user}:{REALM}:{customer.password}".encode()

@@ -159,7 +159,7 @@ def measure(scenario: str, seen: Observation) -> tuple[Row, list[str]]:
     lost = [record for record, word in zip(seen.records, outcomes, strict=True) if word == "lost"]
     row.statuses = dict(Counter(str(record.status or "none") for record in lost))
     if seen.fault:
-        _fault_times(row, seen)
+        _fault_times(row, seen, able)
     _repair_times(row, seen, able, delivered)
     _verdicts(row, seen, able)
     return row, outcomes
@@ -174,9 +174,11 @@ def _violations(seen: Observation) -> list[str]:
     ]
 
 
-def _fault_times(row: Row, seen: Observation) -> None:
+def _fault_times(row: Row, seen: Observation, able: Mapping[str, Timeline]) -> None:
     until = seen.repair or seen.end
     during = sorted((record for record in seen.records if seen.fault <= record.sent < until), key=lambda record: record.sent)
+    # Where the fault concerns some lines, or a line now and then, the times are those of the calls that it concerns.
+    during = [record for record in during if not able[seen.line_of(record.number)].at(record.sent)] or during
     diverted = [record for record in during if record.diverted]
     if not diverted:
         return

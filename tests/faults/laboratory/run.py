@@ -87,7 +87,7 @@ def _customers(scenario: Scenario) -> list[customers.Customer]:
     # A single phone wants its own contact in the Request-URI, not the number that was called.
     trunk = customers.trunk("contact" if scenario.phone == "baresip" else "")
     single = {"trunk": trunk, "gateway": customers.gateway(), "pair": customers.pair(), "fleet": trunk}
-    return [single[scenario.line], *customers.fleet(scenario.fleet)]
+    return [single[scenario.line], *customers.fleet(scenario.fleet, scenario.region)]
 
 
 def _phones(scenario: Scenario, side: Side, seed: int) -> None:
@@ -211,7 +211,7 @@ async def _traffic(scenario: Scenario, side: Side, seed: int, begun: float) -> N
 
 
 def _concerned(scenario: Scenario, side: Side, fault: faults.Fault) -> list[str]:
-    fleet = [customer.line for customer in side.customers if customer.line not in LINES.values()]
+    fleet = [customer.line for customer in side.customers[1:] if customer.access or not scenario.region]
     return {
         "customer": [side.customers[0].line],
         "fleet": fleet,

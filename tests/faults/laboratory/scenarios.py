@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tests.faults.laboratory import faults
+from tests.faults.laboratory import faults, plan
 from tests.faults.laboratory.customers import GATEWAY, PAIR, TRUNK
 from tests.faults.laboratory.network import Laboratory
 
@@ -57,6 +57,8 @@ class Scenario:
     """The router leads port 5060 to the phone system."""
     fleet: int = 12
     """Lines of other customers that stand beside it, in order unless the fault is theirs."""
+    region: int = 0
+    """So many of them hang on one access node, the one that fails."""
     alone: bool = False
     """Run by itself: its figures are small, or its load is large."""
     kamailio: bool = True
@@ -110,6 +112,22 @@ class ServerRestarted(faults.Fault):
 
     def end(self, lab: Laboratory) -> None:
         """It runs already."""
+
+
+class RegionCut(faults.FleetCut):
+    """An access node falls with all its lines; the others are well and show that it is not us."""
+
+    name = "access node with a thousand lines"
+    description = "The access node of a thousand lines loses everything; four hundred other lines are well."
+
+    def begin(self, lab: Laboratory) -> None:
+        """Lose what goes to the node's network and comes from it."""
+        drops = "\n".join(f"ip {way} {plan.fleet_address(0)}-{plan.fleet_address(999)} drop" for way in ("saddr", "daddr"))
+        lab.namespaces.edge.nft(f"table ip node {{ chain forward {{ type filter hook forward priority filter;\n{drops}\n}} }}\n")
+
+    def end(self, lab: Laboratory) -> None:
+        """Let it pass."""
+        lab.namespaces.edge.nft("delete table ip node\n")
 
 
 def _misbehaves(mode: str) -> Callable[[], faults.Fault]:
@@ -166,7 +184,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("cut-and-store-killed", lambda: faults.Amid(second=faults.StoreGone(hung=False)), meanwhile_s=5.0, kamailio=False),
     Scenario("uplink-cut", faults.UplinkCut, fleet=60),
     Scenario("uplink-unplugged", faults.UplinkUnplugged, fleet=60, limits=_ICMP),
-    Scenario("thousand-lines", faults.FleetCut, line="fleet", fleet=1000, rate=40.0, fault_s=24.0, alone=True),
+    Scenario("thousand-lines", RegionCut, line="fleet", fleet=1400, region=1000, rate=40.0, fault_s=24.0, alone=True),
+    Scenario("all-lines", faults.FleetCut, line="fleet", fleet=1000, rate=40.0, fault_s=24.0, alone=True),
     # Hold and penalty keep calls away from a line that comes and goes: that is their purpose, so what they cost is reported, not limited.
     Scenario("flapping", faults.Flapping, fault_s=60.0, limits=Limits(wrongly_diverted=None, delivered_s=None)),
     Scenario("primary-dead", faults.PrimaryDead, line="pair", forwarding=True, limits=_NONE, smoke=True),
