@@ -16,8 +16,10 @@ from routing.foreign import ForeignRegistrar, watch_line
 from routing.marks import Marks, mark
 from routing.model import Diversion, Entity, Wish
 from routing.numbers import MAX_DIGITS
+from routing.overrides import MAX_DERIVED, Changes, Derived, checked
 from routing.precedence import Considered, choose, consider
 from routing.profiles import PROFILES
+from routing.rejection import Fault, fault
 from routing.slots import Slots
 from routing.specs import line_spec, rule_spec
 
@@ -53,6 +55,7 @@ class Compiler:
         self._rule_slots = Slots()
         self._calendar = Calendar()
         self._wishes = Calendar()
+        self._derived = Derived()
         self._lines: dict[str, LineSpec] = {}
         self._rules: dict[str, RuleSpec] = {}
         self._exact: dict[str, Route] = {}
@@ -135,6 +138,10 @@ class Compiler:
                 "prefixes": [(key, *window) for key, window in self._windows.items()],
             }
         )
+
+    def derived(self) -> dict[str, tuple[str, Changes]]:
+        """Return the profiles that lines need besides the usual ones: name → (profile, changes)."""
+        return self._derived.profiles()
 
     def problems(self) -> list[Problem]:
         """Return all entities that could not be used as they are, by kind and id."""
@@ -221,6 +228,10 @@ class Compiler:
             self._registrars,
             wished=self._wishes.live(key),
         )
+        if spec is not None:
+            what = self._derive(key, spec) or what
+        else:
+            self._derived.drop(key)
         self.directory.note("line", key, what)
         if spec is None:
             if self._lines.pop(key, None) is not None:
@@ -228,6 +239,22 @@ class Compiler:
         elif self._lines.get(key) != spec:
             self._lines[key] = spec
             delta["lines"].append(spec)
+
+    def _derive(self, key: str, spec: "LineSpec") -> Fault | None:
+        """Give a line with changes its own profile; with changes that cannot be used it keeps the one it would have."""
+        line = self.directory.registry.lines.get(key)
+        if line is None or not line.profile_changes:
+            self._derived.drop(key)
+            return None
+        changes = checked(line.profile_changes)
+        if isinstance(changes, str):
+            self._derived.drop(key)
+            return fault("profile_changes", "profile_changes", why=changes)
+        name = self._derived.take(key, spec["profile"], changes)
+        if name is None:
+            return fault("profile_changes_many", "profile_changes", limit=str(MAX_DERIVED))
+        spec["profile"] = name
+        return None
 
     def _rule(self, key: str, delta: "Delta") -> None:
         targets = self.directory.judge_rule(key)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from routing.model import Credential, Line, Peer
+from routing.overrides import FIELDS, ProfileChanges
 from routing.products import LineKind, Product
 from routing.reader import Group, build, named
 from routing.rejection import fault
@@ -21,6 +22,7 @@ LINE_FIELDS = (
     "registrar",
     "request_uri",
     "profile",
+    "profile_changes",
     "access",
     "wish",
     "wish_until",
@@ -91,6 +93,7 @@ def read_line(
         registrar=group.value("registrar", str) if kind == "foreign" else None,
         request_uri=group.value("request_uri", str) or (held.request_uri if held is not None else "number"),
         profile=group.value("profile", str),
+        profile_changes=_profile_changes(group),
         access=group.value("access", str),
         **_wish(group, wish_until),
     )
@@ -144,6 +147,15 @@ def _wish(group: Group, until: datetime | None) -> dict[str, object]:
         "wish_until": until,
         "wish_note": group.value("wish_note", str) or "",
     }
+
+
+def _profile_changes(group: Group) -> dict[str, object] | None:
+    if not group.has("profile_changes"):
+        return None
+    inner = Group(group.raw("profile_changes"), group.at("profile_changes"), group.faults, FIELDS)
+    given = {name: inner.raw(name) for name in FIELDS if inner.has(name)}
+    changes = build(ProfileChanges, inner, **given)
+    return changes.model_dump(exclude_none=True) if changes is not None else None
 
 
 def _texts(group: Group, field: str) -> list[str]:

@@ -88,6 +88,8 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
         "line_user_taken": "The user name {user!r} is already that of line {other}. Choose another one.",
         "order_numbers": "The product {product} has no {what}. Use {instead}.",
         "product_unknown": "{product!r} is not a product. Use one of: {known}.",
+        "profile_changes": "The changes of the profile cannot be used: {why}. Correct them.",
+        "profile_changes_many": "More than {limit} lines have different changes of their profiles. Give lines alike the same changes.",
         "profile_unknown": "{profile!r} is not a profile. Use one of: {known}.",
         # documents
         "field_missing": "The field is missing. Add {field!r}.",

@@ -37,7 +37,7 @@ from sipproxy.foreign import ForeignRegistrations
 from sipproxy.linebook import SupplyLines
 from sipproxy.metrics import Collector, start_metrics
 from sipproxy.operations import handlers
-from sipproxy.profiles import profile_settings
+from sipproxy.profiles import derived_settings, profile_settings
 from sipproxy.reload import merged, restart_notes
 from sipproxy.saving import Saving
 from sipproxy.supply import Supply
@@ -130,6 +130,7 @@ class Service:
         self.supply.on_resync = self._resynced
         self.supply.on_lines_removed = self._lines_removed
         self.supply.on_changed = self.history.changed
+        self.supply.on_profiles = self._profiles_changed
         self.foreign = ForeignRegistrations(self.loaded.configuration, self.engine, self.supply)
         self.supply.on_lines_changed = self.foreign.lines_changed
 
@@ -171,11 +172,22 @@ class Service:
 
     def _settings(self, loaded: Loaded, profiles: "list[ProfileSettings]", *, rules: bool) -> "EngineSettings":
         """Return the engine's settings; without rules every number is unknown, and that is 503 then, not 404."""
-        settings = engine_settings(loaded.configuration, loaded.peers, profiles, self._secret)
+        settings = engine_settings(loaded.configuration, loaded.peers, self._with_derived(profiles), self._secret)
         if not rules:
             for interconnect in settings["interconnects"]:
                 interconnect["unknown_number_status"] = _NO_RULES_STATUS
         return settings
+
+    def _with_derived(self, profiles: "list[ProfileSettings]") -> "list[ProfileSettings]":
+        """Add the profiles of lines that have changes of their own."""
+        supply = getattr(self, "supply", None)
+        return [*profiles, *derived_settings(profiles, supply.derived)] if supply is not None else profiles
+
+    def _profiles_changed(self) -> None:
+        try:
+            self.engine.reconfigure(self._settings(self.loaded, self._profiles, rules=self.supply.ready.is_set()))
+        except SettingsError as error:
+            _log.error("profiles of lines not taken over", fault=str(self._fault(error)))
 
     def _fault(self, error: SettingsError) -> Fault:
         """Name the key of the file for a setting that the engine refused."""

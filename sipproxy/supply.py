@@ -16,6 +16,7 @@ import structlog
 
 from routing.compile import Change, Compiler
 from routing.model import Entity
+from routing.overrides import Changes
 from rules_store import Batch, Follower
 from sipproxy._engine import DeltaError, Engine, RouteTable
 
@@ -44,6 +45,11 @@ class Supply:
         self.ready = asyncio.Event()
         """Set when the first full read is in the engine."""
         self.sequence = 0
+        self.derived: dict[str, tuple[str, Changes]] = {}
+        """Profiles of lines with changes of their own: name → (profile, changes)."""
+        self._needed: dict[str, tuple[str, Changes]] = {}
+        self.on_profiles: Callable[[], None] = lambda: None
+        """Called when `derived` has more than before; may be called in a thread."""
         self.fault = ""
         """Why the table is not the store's; "" when it is."""
         self.before_first: Callable[[], Awaitable[None]] = _nothing
@@ -208,12 +214,23 @@ class Supply:
         table = RouteTable()
         for delta in self._compiler.load(entities, datetime.now(UTC)):
             table.apply(delta)
+        self._tell_profiles()
         return table
 
     def _change(self, changes: list[Change]) -> None:
         self._apply(self._compiler.change(changes, datetime.now(UTC)))
 
+    def _tell_profiles(self) -> None:
+        """Let the engine know the profiles of lines before the lines. Those that no line has any more go with the next ones."""
+        wanted = self._compiler.derived()
+        if not wanted.keys() <= self.derived.keys():
+            # Until the delta is applied, lines still have the old ones.
+            self.derived = self._needed | wanted
+            self.on_profiles()
+        self._needed = wanted
+
     def _apply(self, deltas: "Iterable[Delta]") -> None:
+        self._tell_profiles()
         try:
             for delta in deltas:
                 self._engine.apply(delta)

@@ -10,8 +10,9 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from routing.overrides import ProfileChanges, SipStatus
 from routing.products import PRODUCTS, product
-from sipproxy.config.types import Address, Digits, Endpoint, Host, Name, NetworkOrHost, PortingPrefix, Seconds, SipStatus
+from sipproxy.config.types import Address, Digits, Endpoint, Host, Name, NetworkOrHost, PortingPrefix
 
 
 class Section(BaseModel):
@@ -73,39 +74,8 @@ class Interconnect(Section):
     redirect_only: bool = Field(default=False, description="answer calls to healthy lines with 302 as well, never proxy")
 
 
-class Profile(Section):
+class Profile(ProfileChanges):
     """Changes to a product's line profile; what is not set keeps the product's value."""
-
-    interval_s: Seconds | None = Field(None, description="seconds between OPTIONS while all is well")
-    fast_interval_s: Seconds | None = Field(None, description="seconds between OPTIONS while in doubt or down")
-    timeout_s: Seconds | None = Field(None, description="seconds until one OPTIONS counts as unanswered")
-    timeout_max_s: Seconds | None = Field(None, description="the longest time-out that a measured round trip brings about")
-    fall: int | None = Field(
-        None, ge=1, le=20, description="consecutive faults until the line is down, where it was measured to lose nothing"
-    )
-    fall_max: int | None = Field(None, ge=1, le=40, description="the most consecutive faults that measured loss asks for")
-    rise: int | None = Field(None, ge=1, le=20, description="consecutive good answers until it is up again")
-    hold_s: float | None = Field(None, ge=0, le=86_400, description="shortest stay in down, in seconds")
-    hold_max_s: float | None = Field(
-        None, ge=0, le=86_400, description="the longest stay that falling again and again asks for, in seconds"
-    )
-    flap_half_life_s: Seconds | None = Field(None, description="seconds in which half of the penalty for falling is forgotten")
-    hold_down_max_s: float | None = Field(
-        None, ge=0, le=3600, description="the longest that a 503 with Retry-After holds judgement back, in seconds"
-    )
-    judge_options: bool | None = Field(None, description="judge by OPTIONS")
-    judge_registration: bool | None = Field(None, description="judge by registration: none means down")
-    answer_timer_s: Seconds | None = Field(None, description="INVITE: seconds of silence until the call is diverted")
-    trying_timer_s: Seconds | None = Field(None, description="INVITE: seconds with 100 only until it is diverted")
-    ring_timer_s: float | None = Field(None, ge=180, le=86_400, description="INVITE: seconds of ringing (RFC 3261 Timer C)")
-    suspect_timer_s: Seconds | None = Field(None, description="the silence timer while the line is suspect")
-    fault_codes: list[SipStatus] | None = Field(None, description="answers before any 18x that count as a fault")
-    return_calls: int | None = Field(None, ge=0, le=1000, description="so many calls after a recovery carry the suspect timer")
-    ill_codes: list[SipStatus] | None = Field(None, description="OPTIONS answers that are faults; any other shows life")
-    from_uri: str | None = Field(None, pattern=r"^sips?:[^\s<>]+$", description="From of the probe")
-    contact_uri: str | None = Field(
-        None, pattern=r"^(sips?:[^\s<>]+)?$", description='Contact of the probe; "" means our address'
-    )
 
 
 class Registrar(Section):

@@ -84,7 +84,5 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 """A short name that others refer to."""
 
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-SipStatus = Annotated[int, Field(ge=400, le=699)]
 Digits = Annotated[str, Field(pattern=r"^[0-9]{0,4}$")]
 PortingPrefix = Annotated[str, Field(pattern=r"^D[0-9A-Fa-f]{1,8}$")]

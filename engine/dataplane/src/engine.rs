@@ -119,8 +119,12 @@ impl Engine {
                 "restart the service to change it",
             ));
         }
+        // Profiles that are only added come with the lines that use them; to look at a million others would be a pause.
+        let same = policy.judges_like(&running);
         self.shared.policy.store(policy);
-        self.tell_all(|| Letter::LinesChanged(None));
+        if !same {
+            self.tell_all(|| Letter::LinesChanged(None));
+        }
         Ok(())
     }
 

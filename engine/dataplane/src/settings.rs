@@ -227,7 +227,7 @@ impl Default for GuardSettings {
 }
 
 /// How the lines of a product are judged, called and probed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineProfile {
     /// Its name; lines refer to it.
     pub name: String,
@@ -266,7 +266,7 @@ impl LineProfile {
 }
 
 /// The OPTIONS that ask a line whether it lives.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeSettings {
     /// From of the probe; empty: our address.
     pub from_uri: String,
@@ -450,6 +450,16 @@ impl Policy {
             .get(name)
             .and_then(|index| self.settings.profiles.get(*index))
             .unwrap_or(&self.fallback)
+    }
+
+    /// Whether lines are judged as by `older`, but for profiles that it does not have.
+    pub(crate) fn judges_like(&self, older: &Self) -> bool {
+        let (new, old) = (&self.settings, &older.settings);
+        let kept = old
+            .profiles
+            .iter()
+            .all(|profile| self.profile(&profile.name) == profile);
+        kept && new.registrar.restart_grace_s.to_bits() == old.registrar.restart_grace_s.to_bits()
     }
 
     /// How long calls to a line of this profile wait.
