@@ -24,7 +24,7 @@ Flag = Literal["e", "c", "d"]
 _log = structlog.get_logger(__name__)
 _FIRST_RETRY_S = 0.1
 _LAST_RETRY_S = 2.0
-_BATCH = 1000
+_BATCH = 2000
 _COLLECT_S = 0.02
 
 
