@@ -113,6 +113,10 @@ def _guard(record: Record, _: Language) -> str:
     return f"verdicts {record['change']}{by}: {record['why']}; {record['held']} falls held, {record['troubled']} lines in trouble"
 
 
+def _site(record: Record, _: Language) -> str:
+    return f"site {record['site']} {record['state']}: {record['down']} of {record['lines']} lines; {record['evidence']}"
+
+
 def _started(record: Record, _: Language) -> str:
     before = record["before"]
     past = {"stopped": "stopped in order before", "killed": f"the run begun {clock(before.get('told_unix_ms'))} was killed"}
@@ -147,6 +151,7 @@ _KINDS: Mapping[str, Callable[[Record, Language], str]] = {
     "diverted": _diverted,
     "returned": _returned,
     "guard": _guard,
+    "site": _site,
     "started": _started,
     "stopped": _stopped,
     "resync": _resync,

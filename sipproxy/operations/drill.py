@@ -65,7 +65,7 @@ def _lines(directory: "Directory", what: str) -> list[str]:
             raise AdminError("unknown", f"there is no order {name!r}", "sipproxy status lists the lines and their products")
         orders = [name]
     elif colon and kind == "site":
-        orders = [key for key, order in registry.orders.items() if order.site.id == name]
+        orders = sorted(registry.orders_at.get(name, ()))
         if not orders:
             raise AdminError("unknown", f"there is no site {name!r}", "the load file names the sites of the orders")
     elif what in registry.lines:
