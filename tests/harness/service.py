@@ -211,6 +211,15 @@ class Service:
 
         return until(state, timeout_s=timeout_s, what=f"line {line_id} to be {health}")
 
+    def wait_for_answers(self, *line_ids: str) -> None:
+        """Wait until lines have answered OPTIONS in time: only from then on are they judged by them."""
+
+        def answered() -> bool:
+            lines = self.lines()
+            return all(any(target["rtt_ms"] is not None for target in lines[line]["targets"]) for line in line_ids)
+
+        until(answered, timeout_s=20, what=f"{', '.join(line_ids)} to answer OPTIONS")
+
     def explain(self, number: str) -> dict[str, Any]:
         """Return what a call to ``number`` would get."""
         result: dict[str, Any] = json.loads(self.run("explain", number, "--json"))

@@ -76,7 +76,7 @@ def registered(service: Service, phones: list[Phone]) -> Phone:
     phones.append(phone)
     service.wait_for_health(TRUNK.line, "up")
     phone.start()
-    until(lambda: phone.count("OPTIONS") > 1, what="OPTIONS to be answered: before that they are not judged")
+    service.wait_for_answers(TRUNK.line)
     return phone
 
 
