@@ -100,6 +100,8 @@ class Core:
         self.domain = domain or f"{proxy[0]}:{proxy[1]}"
         self.socket = Socket(host, port, self._receive)
         self.records: list[CallRecord] = []
+        self.late_s = 0.0
+        """The longest that a call was placed after it was due: how long this process stood still."""
         self.answered_options = 0
         self._calls: dict[str, _Call] = {}
         self._open = 0
@@ -127,6 +129,7 @@ class Core:
         begun = time.time()
         for offset, number in schedule(numbers, rate, duration_s, seed):
             await asyncio.sleep(max(0.0, begun + offset - time.time()))
+            self.late_s = max(self.late_s, time.time() - begun - offset)
             self.place(number)
 
     def place(self, number: str) -> CallRecord:

@@ -1,6 +1,7 @@
 """The laboratory's commands: ``run`` several scenarios side by side, ``one`` in this process, ``list`` them."""
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -23,8 +24,10 @@ from tests.faults.laboratory.scenarios import SCENARIOS, Scenario, scenario
 SYSTEMS = ("sipproxy", "kamailio")
 _SEED = 20_261
 _STAGGER_S = 1.5
-_NICE = -5
+_NICE = -12
 """The laboratory's processes go before other work of the machine: it measures tens of milliseconds."""
+_AUTOGROUP = Path("/proc/self/autogroup")
+"""Where the kernel shares the processor among sessions first, only the session's own nice value counts (sched(7))."""
 
 
 def main() -> None:
@@ -65,7 +68,7 @@ def _systems(chosen: Scenario, names: str) -> list[str]:
 
 def _one(chosen: Scenario, systems: Sequence[str], seed: int, out: Path | None) -> None:
     """Run a scenario in this process."""
-    os.nice(_NICE)
+    _go_first()
     begun = time.monotonic()
 
     def say(text: str) -> None:
@@ -83,8 +86,15 @@ def _one(chosen: Scenario, systems: Sequence[str], seed: int, out: Path | None) 
         (out / f"{chosen.key}.svg").write_text(report.picture(chosen, results), encoding="utf-8")
 
 
+def _go_first() -> None:
+    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    with contextlib.suppress(OSError):
+        _AUTOGROUP.write_text(str(_NICE), encoding="ascii")
+
+
 def _run(chosen: Sequence[Scenario], arguments: argparse.Namespace) -> int:
     """Run scenarios in processes of their own, those that want the machine alone last; return the exit status."""
+    _go_first()
     impairment.build()
     folder = Path(tempfile.mkdtemp(prefix="fault-lab-results-"))
     machine = facts()

@@ -4,6 +4,9 @@ from tests.faults.laboratory.measure import Row
 from tests.faults.laboratory.scenarios import Limits
 
 
+_STOOD_STILL_S = 0.2
+
+
 def broken(row: Row, limits: Limits, *, margin_s: float = 0.0) -> list[str]:
     """Return a sentence for each limit that the row does not keep. ``margin_s`` is added to times, for a machine that does other work."""
     found = [f"{row.lost} calls were lost ({row.statuses})"] if limits.lost is not None and row.lost > limits.lost else []
@@ -25,6 +28,8 @@ def broken(row: Row, limits: Limits, *, margin_s: float = 0.0) -> list[str]:
         found += _late("the first call after the repair", row.repair_to_delivered_s, limits.delivered_s, margin_s)
         if row.never_delivered:
             found.append("after a repair no call was delivered any more")
+    if found and row.late_s > _STOOD_STILL_S:
+        found.append(f"(the laboratory itself stood still for {row.late_s:.2f} s: the machine was busy, run it again)")
     return found
 
 

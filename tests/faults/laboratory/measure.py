@@ -65,6 +65,8 @@ class Observation:
     end: float = 0.0
     judged: bool = True
     """False: at this loss nobody can say what would have been answered."""
+    late_s: float = 0.0
+    """How long the laboratory itself stood still at worst."""
     probes: int = 0
     invites: int = 0
     """INVITEs that the system sent to lines, copies included."""
@@ -137,7 +139,8 @@ class Row:
     """Causes of the verdicts down, in order, each once."""
     statuses: dict[str, int] = field(default_factory=dict)
     """Final statuses of the calls that were lost."""
-    notes: list[str] = field(default_factory=list)
+    late_s: float = 0.0
+    """The longest that the laboratory itself stood still: callers and phones alike. Figures below it mean nothing."""
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -150,7 +153,7 @@ def measure(scenario: str, seen: Observation) -> tuple[Row, list[str]]:
     delivered = _delivered(seen)
     outcomes = [outcome(record, seen, able, delivered) for record in seen.records]
     counts = Counter(outcomes)
-    row = Row(scenario, seen.system, offered=len(outcomes), probes=seen.probes, invites=seen.invites)
+    row = Row(scenario, seen.system, offered=len(outcomes), probes=seen.probes, invites=seen.invites, late_s=seen.late_s)
     row.completed, row.rang, row.declined = counts["completed"], counts["rang"], counts["declined"]
     row.diverted = counts["diverted"] + counts["wrongly diverted"] + counts["diverted after repair"]
     row.lost, row.open_at_kill = counts["lost"], counts["open at kill"]

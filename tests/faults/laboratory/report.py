@@ -35,6 +35,7 @@ COLUMNS = (
     "verdict changes",
     "false",
     "violations",
+    "stood still",
 )
 
 
@@ -119,6 +120,7 @@ def cells(title: str, row: Mapping[str, Any]) -> list[str]:
         str(row["verdict_changes"]),
         str(row["false_verdicts"]),
         str(len(row["violations"])),
+        _seconds(row["late_s"]),
     ]
 
 

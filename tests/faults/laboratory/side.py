@@ -145,6 +145,7 @@ class Side:
             verdicts=list(self.verdicts),
             up=self.up,
             end=time.time(),
+            late_s=self.core.late_s,
             probes=self.tap.counts["OPTIONS"],
             invites=self.tap.counts["INVITE"],
         )
