@@ -3,12 +3,18 @@
 from tests.faults.laboratory.measure import Row
 from tests.faults.laboratory.scenarios import Limits
 
-
 _STOOD_STILL_S = 0.2
 
 
 def broken(row: Row, limits: Limits, *, margin_s: float = 0.0) -> list[str]:
     """Return a sentence for each limit that the row does not keep. ``margin_s`` is added to times, for a machine that does other work."""
+    found = _counts(row, limits) + _times(row, limits, margin_s)
+    if found and row.late_s > _STOOD_STILL_S:
+        found.append(f"(the laboratory itself stood still for {row.late_s:.2f} s: the machine was busy, run it again)")
+    return found
+
+
+def _counts(row: Row, limits: Limits) -> list[str]:
     found = [f"{row.lost} calls were lost ({row.statuses})"] if limits.lost is not None and row.lost > limits.lost else []
     if limits.wrongly_diverted is not None and row.wrongly_diverted > limits.wrongly_diverted:
         found.append(f"{row.wrongly_diverted} calls were diverted although the line could have answered")
@@ -20,6 +26,11 @@ def broken(row: Row, limits: Limits, *, margin_s: float = 0.0) -> list[str]:
         found.append(f"a caller saw what it must not: {row.violations[:3]}")
     if row.offered == row.diverted or not row.offered:
         found.append("no call reached a phone: the run shows nothing")
+    return found
+
+
+def _times(row: Row, limits: Limits, margin_s: float) -> list[str]:
+    found: list[str] = []
     if limits.first_diverted_s is not None:
         found += _late("the first diverted call", row.first_diverted_s, limits.first_diverted_s, margin_s)
     if limits.down_s is not None:
@@ -28,8 +39,6 @@ def broken(row: Row, limits: Limits, *, margin_s: float = 0.0) -> list[str]:
         found += _late("the first call after the repair", row.repair_to_delivered_s, limits.delivered_s, margin_s)
         if row.never_delivered:
             found.append("after a repair no call was delivered any more")
-    if found and row.late_s > _STOOD_STILL_S:
-        found.append(f"(the laboratory itself stood still for {row.late_s:.2f} s: the machine was busy, run it again)")
     return found
 
 

@@ -114,6 +114,9 @@ class PhoneSystem:
         """False: registers no more (a phone system that forgot), and answers on."""
         self._draw = random.Random(seed)
         self._calls: dict[str, _Ringing] = {}
+        """By branch: the server transactions."""
+        self._dialogs: dict[str, list[_Ringing]] = {}
+        """By Call-ID."""
         self._registration = _Registration()
         self._tasks: list[asyncio.Task[None]] = []
         self._expiry: asyncio.TimerHandle | None = None
@@ -149,6 +152,7 @@ class PhoneSystem:
             if call.timer:
                 call.timer.cancel()
         self._calls.clear()
+        self._dialogs.clear()
         if self._socket:
             self._socket.close()
             self._socket = None
@@ -325,13 +329,18 @@ class PhoneSystem:
             return
         call = _Ringing(packet, source, local)
         self._calls[packet.branch] = call
-        self._loop.call_later(_KEEP_S + self.answer_s[1], self._calls.pop, packet.branch, None)
+        self._dialogs.setdefault(packet.call_id, []).append(call)
+        self._loop.call_later(_KEEP_S + self.answer_s[1], self._forget, packet)
         if self.mode in {Mode.REFUSES, Mode.RETRY_AFTER}:
             self._final(call, self._unavailable(packet))
             return
         self._provisional(call, response(packet, 100, "Trying", tag=""))
         if self.mode is not Mode.TRYING_ONLY:
             call.timer = self._loop.call_later(RING_AFTER_S, self._ring, call)
+
+    def _forget(self, packet: Packet) -> None:
+        self._calls.pop(packet.branch, None)
+        self._dialogs.pop(packet.call_id, None)
 
     def _provisional(self, call: _Ringing, message: bytes) -> None:
         call.last = message
@@ -369,11 +378,10 @@ class PhoneSystem:
 
     def _acknowledged(self, packet: Packet) -> None:
         # The ACK of a 2xx has a branch of its own (RFC 3261 §13.2.2.4): the call is found by its Call-ID.
-        for call in self._calls.values():
-            if call.invite.call_id == packet.call_id:
-                call.acknowledged = True
-                if call.timer and call.final:
-                    call.timer.cancel()
+        for call in self._dialogs.get(packet.call_id, ()):
+            call.acknowledged = True
+            if call.timer and call.final:
+                call.timer.cancel()
 
     def _cancel(self, packet: Packet, source: Address, local: str) -> None:
         call = self._calls.get(packet.branch)
