@@ -111,6 +111,34 @@ def run_probing(
         sys.exit(1)
 
 
+@runs.command("expiry")
+def run_expiry(
+    *,
+    lines: Annotated[int, typer.Option(help="registrations", min=1, max=4_000_000)] = 100_000,
+    seconds: Annotated[float, typer.Option(help="the time over which they run out", min=0.1)] = 30.0,
+    server_core: int = 0,
+    store: Annotated[bool, typer.Option(help="write JSON and Markdown to benchmarks/results")] = True,
+) -> None:
+    """Measure how late the end of a registration is acted on. Exit status 1 when it is more than 100 ms, or early."""
+    from benchmarks import expiry  # noqa: PLC0415 - needs the engine
+
+    out = report.console()
+    facts = machine.facts()
+    plan = expiry.Plan(lines, seconds, server_core)
+    try:
+        found = expiry.run(plan)
+    except (ServerError, ValueError) as error:
+        out.print(str(error), style="red", markup=False)
+        sys.exit(2)
+    out.print(expiry.table(found))
+    if store:
+        sections = expiry.sections(found)
+        written = report.store("expiry", machine=facts, settings=asdict(plan), results=asdict(found), sections=sections)
+        out.print(f"Stored: {written} and .json", highlight=False)
+    if found.early or found.down_ms["max"] > expiry.PROMISED_MS:
+        sys.exit(1)
+
+
 def _end_at_sigterm() -> None:
     """Let SIGTERM unwind like Ctrl-C does, so that no server of ours is left running."""
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))
