@@ -29,6 +29,7 @@ UAS = "127.0.0.2:5088"
 NUMBERS = NumberPlan(count=1_000)
 _UP_LIMIT_S = 300.0
 _SETTLE_S = 5.0
+_SETTLE_PER_LINE_S = 4e-4
 _WINDOW_MS = 100
 
 _METHOD = (
@@ -124,7 +125,8 @@ def _side(plan: Plan, binary: Path, lines: int) -> Side:
         pids = procfs.family(served.process.pid)
         procfs.pin(pids, plan.server_core)
         _wait_for_up(served, lines + 1)
-        time.sleep(_SETTLE_S)
+        # The store takes a while for the verdicts of so many new lines.
+        time.sleep(_SETTLE_S + lines * _SETTLE_PER_LINE_S)
         begun, before = time.monotonic_ns(), _metrics(served)
         cpu, core = procfs.cpu_seconds(pids), procfs.core_time(plan.server_core)
         with ThreadPoolExecutor() as pool:
