@@ -324,7 +324,7 @@ class Service:
     @property
     def profiles(self) -> "dict[str, ProfileSettings]":
         """The line profiles in use, by name."""
-        return {profile["name"]: profile for profile in self._profiles}
+        return {profile["name"]: profile for profile in self._with_derived(self._profiles)}
 
     async def _ticking(self) -> None:
         while True:
