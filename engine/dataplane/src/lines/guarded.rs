@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use route_core::{Change, Health, Line, LineSlot, LineVerdict, Profile};
+use route_core::{Change, Class, Health, Line, LineSlot, LineVerdict, Profile};
 use sip_core::time::Timestamp;
 
 use super::Owned;
@@ -17,6 +17,9 @@ use crate::worker::View;
 
 /// A fallen line counts as a fault of its time for this long at most, whatever its interval.
 const LONGEST: Duration = Duration::from_mins(1);
+
+/// When a line that answers again, but has not risen yet, is looked at again if nothing happens to it.
+const ANSWERING: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, Default)]
 pub(super) struct Guarded {
@@ -37,13 +40,18 @@ impl Guarded {
         &mut self,
         line: LineSlot,
         change: &Change,
-        heard: bool,
+        heard: Heard,
         shared: &Shared,
         settings: &GuardSettings,
     ) -> (bool, Option<GuardRow>) {
         let now = change.since;
-        // One that is heard while it waits is about to rise.
-        let speaks = heard && self.waits_since.is_none();
+        let waits = self.waits_since.is_some();
+        if waits && heard.lately && change.cause.class() == Class::Signalling {
+            // It answers again and rises when its hold is over; until then it shall not fall for what was.
+            self.ask_again = now + ANSWERING;
+            return (false, None);
+        }
+        let speaks = heard.in_doubt && !waits;
         if speaks || !could_be_ours(change.cause) {
             self.waits_since = None;
             return (true, None);
@@ -66,24 +74,37 @@ impl Guarded {
     }
 }
 
-/// Whether a packet came from the line since it is in doubt. Then its silence is not all there is.
+/// What came from a line.
+#[derive(Clone, Copy)]
+pub(super) struct Heard {
+    /// A packet since it is in doubt: then its silence is not all there is.
+    in_doubt: bool,
+    /// A packet since the last probes but one.
+    lately: bool,
+}
+
+/// What came from a line since it is in doubt.
 pub(super) fn heard_in_doubt(
     verdict: &LineVerdict,
     targets: &[Arc<Target>],
     profile: &Profile,
     now: Timestamp,
-) -> bool {
+) -> Heard {
+    let back = |time: Duration| {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        Timestamp::from_micros(now.as_micros().saturating_sub(micros))
+    };
     let doubt = match verdict.health() {
         Health::Suspect => verdict.since(),
-        _ => Timestamp::from_micros(
-            now.as_micros()
-                .saturating_sub(u64::try_from(profile.timeout.as_micros()).unwrap_or(u64::MAX)),
-        ),
+        _ => back(profile.timeout),
     };
-    targets
-        .iter()
-        .filter_map(|target| target.last_seen())
-        .any(|seen| seen >= doubt)
+    let last = targets.iter().filter_map(|target| target.last_seen()).max();
+    Heard {
+        in_doubt: last.is_some_and(|seen| seen >= doubt),
+        lately: last.is_some_and(|seen| {
+            seen >= back(profile.timeout + profile.fast_interval.saturating_mul(2))
+        }),
+    }
 }
 
 impl Owned {
@@ -102,7 +123,7 @@ impl Owned {
         match self.verdict.health() {
             Health::Up if answers => Standing::Well,
             Health::Suspect if self.guarded.was_up => {
-                if silent && !heard_in_doubt(&self.verdict, targets, profile, now) {
+                if silent && !heard_in_doubt(&self.verdict, targets, profile, now).in_doubt {
                     Standing::Doubtful
                 } else if answers {
                     Standing::Well

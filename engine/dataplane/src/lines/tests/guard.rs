@@ -153,6 +153,22 @@ fn our_own_uplink_freezes_before_anything_falls_and_every_line_comes_back() {
 }
 
 #[test]
+fn a_short_cut_of_ours_takes_no_line_down_although_each_has_to_be_well_for_a_while() {
+    for length in [4, 5, 6, 8, 11] {
+        let mut fleet = Fleet::unrelated(1000);
+        fleet.run(seconds(length), everybody);
+        fleet.run(seconds(30), nobody);
+        assert_eq!(0, fleet.fell.len(), "after {length} s");
+        assert_eq!(1000, fleet.count(Health::Up), "after {length} s");
+        let told = fleet.told();
+        assert!(
+            told.len() == 2 && told[1] == (false, "answered"),
+            "{told:?} after {length} s"
+        );
+    }
+}
+
+#[test]
 fn a_freeze_has_a_limit_and_what_it_held_is_let_go_evenly() {
     let mut fleet = Fleet::unrelated(1000);
     fleet.run(seconds(90), everybody);
