@@ -56,7 +56,7 @@ fn a_registration_elsewhere_ends_at_its_moment() {
     let mut stage = foreign_stage();
     let ends = stage.unix_ms() + 60_000;
     stage.registrar_says(RegistrationState::Present, 1, Some(ends));
-    stage.advance(seconds(60) - TICK);
+    stage.advance(seconds(60).saturating_sub(TICK));
     assert_eq!(Health::Up, stage.health(LINE).0);
     stage.advance(2 * TICK);
     assert_eq!((Health::Down, Cause::Expired), stage.health(LINE));

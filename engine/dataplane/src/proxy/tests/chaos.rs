@@ -260,7 +260,7 @@ fn play(seed: u64) -> usize {
             let health = scene.dice.one_of(&[Health::Up, Health::Down]);
             scene.net.health(health, Cause::OptionsTimeout);
         }
-        if lives && scene.now_ms % 500 == 0 {
+        if lives && scene.now_ms.is_multiple_of(500) {
             scene.net.lives();
         }
         scene.step();
