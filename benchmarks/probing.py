@@ -36,7 +36,7 @@ _METHOD = (
     "All processes of the service (engine with one worker, control plane, store) share one core; callers and phones have another. "
     "Each line has an address of its own in 127/8, and a phone there that answers OPTIONS from it. Every line is up before the clock "
     "starts. Probing's share is the CPU time with the lines minus that without them, over the time: of one core. Windows are counted "
-    "at the phones. Nothing is wrong with any phone, so every change of a verdict would be a false one."
+    "at the phones, by when the kernel took a datagram. Nothing is wrong with any phone, so every change of a verdict would be a false one."
 )
 
 
@@ -127,7 +127,7 @@ def _side(plan: Plan, binary: Path, lines: int) -> Side:
         _wait_for_up(served, lines + 1)
         # The store takes a while for the verdicts of so many new lines.
         time.sleep(_SETTLE_S + lines * _SETTLE_PER_LINE_S)
-        begun, before = time.monotonic_ns(), _metrics(served)
+        begun, before = time.time_ns(), _metrics(served)
         cpu, core = procfs.cpu_seconds(pids), procfs.core_time(plan.server_core)
         with ThreadPoolExecutor() as pool:
             loads = [
@@ -140,7 +140,7 @@ def _side(plan: Plan, binary: Path, lines: int) -> Side:
                 most_down = max(most_down, int(_rise(before, _metrics(served), 'sipproxy_lines{health="down"}')))
             reports = [load.result() for load in loads]
         cpu, core = procfs.cpu_seconds(pids) - cpu, procfs.core_time(plan.server_core) - core
-        ended, after = time.monotonic_ns(), _metrics(served)
+        ended, after = time.time_ns(), _metrics(served)
         counts = _ended(phones)
     seconds = (ended - begun) / 1e9
     window_ns = _WINDOW_MS * 1_000_000

@@ -7,7 +7,7 @@ use crate::net::{self, Everywhere};
 use crate::uas::write;
 use std::collections::BTreeMap;
 
-/// OPTIONS are counted by windows of this length, of `CLOCK_MONOTONIC`.
+/// OPTIONS are counted by windows of this length, of Unix time, by when the kernel took them.
 const WINDOW_NANOS: u64 = 100_000_000;
 
 pub(crate) fn run(mut args: Args) -> Result<bool, String> {
@@ -29,7 +29,7 @@ pub(crate) fn run(mut args: Args) -> Result<bool, String> {
         out.clear();
         write(&message, "200 OK", "", "", &mut out);
         phones.answer(way, &out);
-        *counts.entry(net::monotonic_nanos() / WINDOW_NANOS).or_default() += 1;
+        *counts.entry(way.at / WINDOW_NANOS).or_default() += 1;
     }
     let counts: Vec<String> = counts.iter().map(|(window, count)| format!("\"{window}\": {count}")).collect();
     println!("{{\"window_ms\": {}, \"counts\": {{{}}}}}", WINDOW_NANOS / 1_000_000, counts.join(", "));

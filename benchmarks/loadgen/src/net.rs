@@ -275,25 +275,31 @@ pub(crate) struct Everywhere {
 pub(crate) struct Way {
     from: libc::sockaddr_in,
     to: libc::in_addr,
+    /// When the kernel took it, in nanoseconds of Unix time: whoever reads it late does not change that.
+    pub(crate) at: u64,
 }
 
-/// Room for one control message with an `in_pktinfo`, aligned as it has to be.
-type PacketInfo = [u64; 4];
+/// Room for a control message with an `in_pktinfo` and one with a `timespec`, aligned as they have to be.
+type PacketInfo = [u64; 8];
 
 impl Everywhere {
     pub(crate) fn open(port: u16) -> Result<Self, String> {
         let socket = open(SocketAddr::from(([0, 0, 0, 0], port)), None)?;
         let on: libc::c_int = 1;
-        // SAFETY: the option's value is an int, given with its size.
-        let failed = unsafe {
-            libc::setsockopt(
-                socket.as_raw_fd(),
-                libc::IPPROTO_IP,
-                libc::IP_PKTINFO,
-                (&raw const on).cast(),
-                size_of::<libc::c_int>() as libc::socklen_t,
-            )
-        } != 0;
+        let options = [(libc::IPPROTO_IP, libc::IP_PKTINFO), (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)];
+        let failed = options.iter().any(|(level, option)| {
+            // SAFETY: the option's value is an int, given with its size.
+            let result = unsafe {
+                libc::setsockopt(
+                    socket.as_raw_fd(),
+                    *level,
+                    *option,
+                    (&raw const on).cast(),
+                    size_of::<libc::c_int>() as libc::socklen_t,
+                )
+            };
+            result != 0
+        });
         let timeout = socket.set_read_timeout(Some(std::time::Duration::from_millis(100)));
         if failed || timeout.is_err() {
             return Err(format!("port {port}: {}", io::Error::last_os_error()));
@@ -303,9 +309,9 @@ impl Everywhere {
 
     /// Wait for a datagram, 100 ms at most.
     pub(crate) fn receive(&mut self) -> Option<(&[u8], Way)> {
-        let mut control: PacketInfo = [0; 4];
-        // SAFETY: all-zero is valid for these structures; the header points at buffers that live through the call. The control
-        // message is read only if the kernel says that it is an in_pktinfo, for which there is room.
+        let mut control: PacketInfo = [0; 8];
+        // SAFETY: all-zero is valid for these structures; the header points at buffers that live through the call. Each
+        // control message is read as what the kernel says that it is.
         unsafe {
             let mut from: libc::sockaddr_in = zeroed();
             let mut vector = libc::iovec { iov_base: self.buffer.as_mut_ptr().cast(), iov_len: self.buffer.len() };
@@ -317,18 +323,29 @@ impl Everywhere {
             header.msg_control = control.as_mut_ptr().cast();
             header.msg_controllen = size_of::<PacketInfo>();
             let length = usize::try_from(libc::recvmsg(self.socket.as_raw_fd(), &raw mut header, 0)).ok()?;
-            let message = libc::CMSG_FIRSTHDR(&raw const header);
-            if message.is_null() || (*message).cmsg_type != libc::IP_PKTINFO {
-                return None;
+            let (mut to, mut at) = (None, 0);
+            let mut message = libc::CMSG_FIRSTHDR(&raw const header);
+            while !message.is_null() {
+                let data = libc::CMSG_DATA(message);
+                match ((*message).cmsg_level, (*message).cmsg_type) {
+                    (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                        to = Some(data.cast::<libc::in_pktinfo>().read_unaligned().ipi_addr);
+                    }
+                    (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
+                        let time = data.cast::<libc::timespec>().read_unaligned();
+                        at = time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64;
+                    }
+                    _ => {}
+                }
+                message = libc::CMSG_NXTHDR(&raw const header, message);
             }
-            let info = libc::CMSG_DATA(message).cast::<libc::in_pktinfo>().read_unaligned();
-            Some((&self.buffer[..length], Way { from, to: info.ipi_addr }))
+            Some((&self.buffer[..length], Way { from, to: to?, at }))
         }
     }
 
     /// Answer from where the request came to. What the kernel refuses is lost, as UDP may lose it.
     pub(crate) fn answer(&self, mut way: Way, bytes: &[u8]) {
-        let mut control: PacketInfo = [0; 4];
+        let mut control: PacketInfo = [0; 8];
         // SAFETY: as above; the control buffer has room for the header and the in_pktinfo that are written.
         unsafe {
             let mut vector = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
