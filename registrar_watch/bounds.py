@@ -9,7 +9,7 @@ class Detection(NamedTuple):
 
     clean_s: float
     """On a line that was measured to lose nothing."""
-    lossy_s: float
+    bound_s: float
     """On the worst line that is still judged."""
 
 

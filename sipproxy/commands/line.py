@@ -92,9 +92,8 @@ def _rows(result: dict[str, Any]) -> list[tuple[str, str]]:
     for target in seen["targets"] if seen is not None else ():
         rtt = f", {target['rtt_ms']:.1f} ms" if target["rtt_ms"] is not None else ""
         rows.append(("target", f"{target['address']} {target['health']}{rtt}, last seen {clock(target['last_seen_unix_ms'])}"))
-    if result["detection_s"] is not None:
-        clean, lossy = result["detection_s"]
-        rows.append(
-            ("a silent cut", f"is noticed within {clean:g} s, {lossy:g} s on a line that loses packets ({result['profile']})")
-        )
+    bounds = result["detection"]
+    if bounds is not None:
+        lossy = f"{bounds['bound_s']:g} s at most on a line that loses packets"
+        rows.append(("a silent cut", f"is noticed within {bounds['clean_s']:g} s, {lossy} (profile {result['profile']})"))
     return rows

@@ -76,7 +76,7 @@ async def _show(service: "Service", key: str) -> dict[str, Any]:
         "armed": list(covered.armed),
         "unarmed": list(covered.unarmed),
         "unarmed_count": covered.unarmed_count,
-        "detection_s": detection_s(profile) if profile is not None else None,
+        "detection": detection_s(profile)._asdict() if profile is not None else None,
         "last": last,
     }
 
