@@ -15,6 +15,7 @@ from routing.directory import Directory, Place, Problem
 from routing.foreign import ForeignRegistrar, watch_line
 from routing.marks import Marks, mark
 from routing.model import Diversion, Entity, Wish
+from routing.names import peer_names
 from routing.numbers import MAX_DIGITS
 from routing.overrides import MAX_DERIVED, Changes, Derived, checked
 from routing.precedence import Considered, choose, consider
@@ -56,6 +57,9 @@ class Compiler:
         self._calendar = Calendar()
         self._wishes = Calendar()
         self._derived = Derived()
+        self._names: dict[str, tuple[str, ...]] = {}
+        self._named: dict[str, set[str]] = {}  # host name → lines with a peer of it
+        self._names_in: dict[str, set[str]] = {}  # the other way round
         self._lines: dict[str, LineSpec] = {}
         self._rules: dict[str, RuleSpec] = {}
         self._exact: dict[str, Route] = {}
@@ -121,6 +125,13 @@ class Compiler:
         """Return what the dates alone have changed up to ``now``."""
         return self.change((), now)
 
+    def resolve(self, name: str, addresses: Sequence[str]) -> list["Delta"]:
+        """Take what ``name`` resolves to from now on: IP addresses, best first. Lines with a peer of this name change."""
+        if self._names.get(name, ()) == tuple(addresses):
+            return []
+        self._names[name] = tuple(addresses)
+        return list(_pages(self._work_out(Marks(lines=set(self._named.get(name, ()))))))
+
     # -- output -------------------------------------------------------------------------------------------------------
 
     def next_change_at(self, now: datetime) -> datetime | None:
@@ -142,6 +153,10 @@ class Compiler:
     def derived(self) -> dict[str, tuple[str, Changes]]:
         """Return the profiles that lines need besides the usual ones: name → (profile, changes)."""
         return self._derived.profiles()
+
+    def names(self) -> dict[str, set[str]]:
+        """Return the host names of all peers, each with the lines that have it; to be read only."""
+        return self._named
 
     def problems(self) -> list[Problem]:
         """Return all entities that could not be used as they are, by kind and id."""
@@ -220,6 +235,7 @@ class Compiler:
         return delta
 
     def _line(self, key: str, delta: "Delta") -> None:
+        self._note_names(key)
         spec, what = line_spec(
             self.directory.registry,
             key,
@@ -227,6 +243,7 @@ class Compiler:
             self._profiles,
             self._registrars,
             wished=self._wishes.live(key),
+            names=self._names,
         )
         if spec is not None:
             what = self._derive(key, spec) or what
@@ -255,6 +272,23 @@ class Compiler:
             return fault("profile_changes_many", "profile_changes", limit=str(MAX_DERIVED))
         spec["profile"] = name
         return None
+
+    def _note_names(self, key: str) -> None:
+        line = self.directory.registry.lines.get(key)
+        now = peer_names(line) if line is not None else set()
+        before = self._names_in.get(key, set())
+        if now == before:
+            return
+        for name in before - now:
+            self._named[name].discard(key)
+            if not self._named[name]:
+                del self._named[name]
+        for name in now - before:
+            self._named.setdefault(name, set()).add(key)
+        if now:
+            self._names_in[key] = now
+        else:
+            self._names_in.pop(key, None)
 
     def _rule(self, key: str, delta: "Delta") -> None:
         targets = self.directory.judge_rule(key)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from routing.model import Credential, Line, Peer
+from routing.names import name_of
 from routing.overrides import FIELDS, ProfileChanges
 from routing.products import LineKind, Product
 from routing.reader import Group, build, named
@@ -197,8 +198,8 @@ def _peers(group: Group) -> tuple[Peer, ...]:
         address = inner.value("address", str, needed=True)
         if address is None:
             continue
-        if not _is_address(address):
-            why = "an address has an IP address and a port, such as 192.0.2.1:5060 or [2001:db8::1]:5060"
+        if not _is_address(address) and name_of(address) is None:
+            why = "an address has an IP address or a name, and a port, such as 192.0.2.1:5060 or pbx.example.net:5060"
             inner.say("field_value", "address", text=address[:60], why=why)
             continue
         peer = build(Peer, inner, address=address, priority=inner.value("priority", int) or rank)

@@ -1,10 +1,12 @@
 """Lines and rules in the engine's terms."""
 
 from collections.abc import Collection
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from routing.foreign import Registrars, watch_line, watch_spec, watched_registrar
 from routing.model import BlockScope, Diversion, Line, NumberScope, Order, RangeScope, Target
+from routing.names import Names, resolved
 from routing.products import product
 from routing.profiles import DEFAULT_PROFILE
 from routing.registry import Registry
@@ -23,10 +25,11 @@ def line_spec(
     registrars: Registrars,
     *,
     wished: bool = True,
+    names: Names = MappingProxyType({}),
 ) -> tuple["LineSpec | None", Fault | None]:
     """Return what the engine is told of a line (None: nothing), and what is wrong with it.
 
-    ``wished``: whether the operator's wish still holds.
+    ``wished``: whether the operator's wish still holds. ``names``: addresses of named peers; one that is not in it has none.
     """
     watched = watched_registrar(key)
     if watched is not None:
@@ -49,7 +52,7 @@ def line_spec(
         "kind": line.kind,
         "users": list(line.users),
         "credentials": [(item.username, item.algorithm, item.ha1) for item in line.credentials],
-        "peers": sorted(((peer.address, peer.priority) for peer in line.peers), key=lambda peer: peer[1]),
+        "peers": resolved(line.peers, names),
         "request_uri": line.request_uri,
         "wish": line.wish if wished else "enabled",
     }

@@ -18,6 +18,7 @@ import uvloop
 
 from registrar_watch.history import History
 from registrar_watch.outbox import Outbox, now_ms
+from registrar_watch.resolver import Resolver
 from registrar_watch.sites import Site, Sites
 from registrar_watch.watch import RegistrarWatch
 from routing.compile import Compiler
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 _EVENTS_PER_TURN = 1000
+_NAMES_PATIENCE_S = 2.0
+"""Peers that are named get their addresses before the first call, if the name service answers."""
 _STORE_PATIENCE_S = 5.0  # how long a start waits for a store that does not answer
 _RESTORE_PATIENCE_S = 15.0  # how long a start waits for stored registrations when the store goes away just then
 _RETRY_S = 1.0
@@ -132,7 +135,8 @@ class Service:
         self.supply.on_changed = self.history.changed
         self.supply.on_profiles = self._profiles_changed
         self.foreign = ForeignRegistrations(self.loaded.configuration, self.engine, self.supply)
-        self.supply.on_lines_changed = self.foreign.lines_changed
+        self.resolver = Resolver(self.supply.resolved)
+        self.supply.on_lines_changed = self._lines_changed
 
     def _site(self, site: Site) -> None:
         facts = {"site": site.site, "state": site.state, "down": site.down, "lines": site.total, "evidence": site.evidence}
@@ -163,6 +167,10 @@ class Service:
     def _lines_removed(self, lines: list[str]) -> None:
         self.saving.forget(lines)
         self.history.removed(lines)
+
+    def _lines_changed(self, lines: list[str] | None) -> None:
+        self.resolver.watch(self.supply.compiler.names())
+        self.foreign.lines_changed(lines)
 
     def _bound_engine(self) -> Engine:
         try:
@@ -215,6 +223,7 @@ class Service:
             _log.error("no rules yet: calls get 503 until the store answers", store=self.loaded.configuration.store.url)
             self._supervise("late rules", self._late_rules)
         self._pump()
+        await self.resolver.first(_NAMES_PATIENCE_S)
         self.engine.start()
         await self.foreign.start()
         self.state = "running" if self.supply.ready.is_set() else "running without rules"
@@ -224,6 +233,7 @@ class Service:
         self._supervise("history", self._ticking)
         self._supervise("reconcile", self._reconciling)
         self._supervise("dates", self.supply.follow_dates)
+        self._supervise("names", self.resolver.run)
         if self.loaded.configuration.store.url != EMBEDDED:
             self._supervise("last known rules", self._remembering)
         _log.info("serving", listen=self.engine.addresses(), lines=self.engine.counts()["lines"])

@@ -138,6 +138,11 @@ class Supply:
             self.ready.set()
         self.on_lines_changed(None)
 
+    async def resolved(self, name: str, addresses: tuple[str, ...]) -> None:
+        """Send the calls of a named peer to these addresses from now on."""
+        async with self._lock:
+            self._apply(self._compiler.resolve(name, addresses))
+
     async def changed(self) -> None:
         """Wait until the rules are others than they were."""
         await self._changed.wait()

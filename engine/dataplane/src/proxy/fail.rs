@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use route_core::{CallOutcome, Cause, Wish};
+use route_core::{CallOutcome, Cause, LineKind, LineSlot, Unreachable, Wish};
 use sip_core::build::ResponseWriter;
 use sip_core::message::Message;
 use sip_core::time::Timestamp;
@@ -53,6 +53,10 @@ impl Core {
         let never_sent = context.branches.is_empty();
         let last_try = context.call.is_some_and(|call| call.last_try);
         let cause = match status {
+            _ if never_sent && self.is_static(context.call.map(|call| call.line), view) => {
+                // Its peers are named, and none of the names was ever resolved.
+                Cause::Unreachable(Unreachable::Name)
+            }
             _ if never_sent => Cause::NotRegistered,
             408 if response.is_none() => Cause::CallSilent,
             code => Cause::CallFailed(code),
@@ -79,6 +83,14 @@ impl Core {
                 response.header_with("Reason", |out| write_reason(cause, out))
             }),
         }
+    }
+
+    fn is_static(&self, line: Option<LineSlot>, view: &View) -> bool {
+        let line = line.and_then(|line| Some((line, view.table.line(line)?)));
+        line.is_some_and(|(line, row)| {
+            let slot = self.shared.slots.read(line);
+            row.kind == LineKind::Static && !slot.is_some_and(crate::slots::Slot::has_targets)
+        })
     }
 
     /// Answer the caller of a call under way with 302 to the rule's targets; false if there is no rule or no target.
