@@ -26,7 +26,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use route_core::{CallOutcome, FaultPlace, LineKind, LineSlot, LineVerdict, Registration};
+use route_core::{
+    CallOutcome, FaultPlace, LineKind, LineSlot, LineVerdict, Registration, Unreachable,
+};
 use sip_core::time::Timestamp;
 
 use crate::settings::LineProfile;
@@ -143,6 +145,14 @@ impl Core {
         let targets = self.targets_of(line);
         // Before the machines learn how it went, they learn that the trial, if it was one, is under way.
         self.notice_trial(line);
+        if let CallOutcome::Unreachable {
+            kind: Unreachable::NoRoute,
+            ..
+        } = outcome
+        {
+            // Our own stack says so: that is no evidence about the line, neither now nor once there is a route again.
+            return self.on_doubt(line, address, view);
+        }
         let Some(owned) = self.lines.owned.get_mut(&line) else {
             return;
         };

@@ -1,6 +1,6 @@
 //! Signs of life, reports of unreachable targets, and stalls of our own.
 
-use route_core::Unreachable;
+use route_core::{CallOutcome, Unreachable};
 
 use super::*;
 use crate::net::SendFault;
@@ -129,6 +129,23 @@ fn a_probe_that_never_left_us_proves_nothing() {
             (stage.counter("probes_void"), stage.counter("probes_lost"))
         );
         stage.next_probe();
+    }
+}
+
+#[test]
+fn a_call_that_never_left_us_proves_nothing_and_asks_for_a_probe() {
+    let mut stage = static_stage();
+    stage.bring_up();
+    let outcome = CallOutcome::Unreachable {
+        kind: Unreachable::NoRoute,
+        by_target: false,
+    };
+    for _ in 0..20 {
+        let view = stage.view();
+        stage.cores[0].on_call_outcome(LINE, peer(), outcome, &view);
+        assert_eq!(Health::Up, stage.health(LINE).0);
+        let probe = stage.next_probe();
+        stage.answer_at_owner(&probe);
     }
 }
 
