@@ -122,7 +122,7 @@ def changed(sample: Any, path: str, value: object) -> Any:
         (f"{O1}.diversions[1].id", "block-berlin.block", [("id_duplicate", f"{O1}.diversions[1]")]),
         (
             "customers[1].orders[0].lines[0].peers[1]",
-            "gateway.example:5060",
+            "gateway.example",
             [("field_value", "customers[1].orders[0].lines[0].peers[1].address")],
         ),
         ("customers[1].orders[0].numbers", ["040 66969000"], [("order_numbers", "customers[1].orders[0].numbers[0]")]),
