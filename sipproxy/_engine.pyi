@@ -123,6 +123,17 @@ class ProfileSettings(TypedDict):
     from_uri: str  # From of the probe
     contact_uri: str  # Contact of the probe ("" = our address)
 
+class DetectionBounds(TypedDict):
+    """How long a verdict takes at most, in seconds (docs/verdicts.md)."""
+
+    clean_s: float  # from silence to down, where the way was measured to lose nothing
+    fresh_s: float  # the same where nothing is known of the way yet
+    bound_s: float  # the same on the worst way that the profile allows for
+    recovery_s: float  # from answering again to up, after a first fall
+
+def detection_bounds(profile: ProfileSettings) -> DetectionBounds:
+    """What follows from a profile. Raises `SettingsError` where a value cannot be used."""
+
 class InterconnectSettings(TypedDict):
     """What one core network sends and what it wants back."""
 

@@ -30,6 +30,8 @@ mod _engine {
     #[pymodule_export]
     use super::message::{ParsedMessage, digest_answer, parse_message};
     #[pymodule_export]
+    use super::settings::detection_bounds;
+    #[pymodule_export]
     use super::table::RouteTable;
     #[pymodule_export]
     use super::virtual_engine::VirtualEngine;

@@ -8,13 +8,14 @@ use dataplane::{
     Interconnect, LineProfile, NumberFormat, ProbeSettings, RegistrarSettings, Settings, UriScheme,
 };
 use pyo3::prelude::*;
-use route_core::{Digits, NumberPlan, Profile};
+use pyo3::types::PyDict;
+use route_core::{Digits, Known, NumberPlan, Profile, worst_case_detection, worst_case_recovery};
 
 use crate::errors::bad_setting;
 
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-struct ProfileItem {
+pub(crate) struct ProfileItem {
     name: String,
     interval_s: f64,
     fast_interval_s: f64,
@@ -221,6 +222,25 @@ impl ForeignRegistrarItem {
             name: self.name,
         })
     }
+}
+
+/// How long a verdict takes at most under `profile`, in seconds.
+#[pyfunction]
+pub(crate) fn detection_bounds(
+    py: Python<'_>,
+    profile: ProfileItem,
+) -> PyResult<Bound<'_, PyDict>> {
+    let profile = profile.read("profile")?.verdict;
+    let bounds = PyDict::new(py);
+    for (name, known) in [
+        ("clean_s", Known::Clean),
+        ("fresh_s", Known::Fresh),
+        ("bound_s", Known::Bound),
+    ] {
+        bounds.set_item(name, worst_case_detection(&profile, known).as_secs_f64())?;
+    }
+    bounds.set_item("recovery_s", worst_case_recovery(&profile).as_secs_f64())?;
+    Ok(bounds)
 }
 
 impl ProfileItem {

@@ -123,6 +123,8 @@ counters! {
     probes_lost,
     /// OPTIONS that prove nothing: they never left us, or we slept while their answer was due.
     probes_void,
+    /// OPTIONS to targets in doubt that were put off because too many were in doubt together.
+    probes_put_off,
     /// Targets with a live prober (gauge).
     probers,
     /// Lines that want a prober and have none (gauge); 0 as long as nothing is broken.

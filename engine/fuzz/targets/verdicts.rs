@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use route_core::{CallOutcome, Health, LineVerdict, Profile, Registration, TargetHealth, Unreachable};
+use route_core::{
+    CallOutcome, Health, LineVerdict, Profile, Registration, TargetHealth, Unreachable,
+};
 use sip_core::time::Timestamp;
 
 #[derive(Arbitrary, Debug)]
@@ -25,6 +27,9 @@ enum Step {
     ProbeSent,
     ProbeAnswered { code: u16 },
     ProbeLost,
+    ProbeLate,
+    ProbeUnreachable,
+    HoldDown { seconds: u16 },
     Registered,
     Call(Call),
     Registration(Binding),
@@ -73,16 +78,24 @@ pub fn play(script: &Script) {
     for &(wait, step) in &script.steps {
         now += millis(wait);
         let before = target.health();
-        let since = target.since();
+        let held_until = target.held_until();
         let mut good = false;
         match step {
             Step::Packet => target.handle_packet(now),
             Step::ProbeSent => target.handle_probe_sent(&profile, now),
             Step::ProbeAnswered { code } => {
                 good = !matches!(code, 408 | 503);
-                target.handle_probe_answer(good, code, Duration::from_millis(1), &profile, now);
+                target.handle_probe_answer(now, good, code, &profile, now);
             }
-            Step::ProbeLost => target.handle_probe_timeout(&profile, now),
+            Step::ProbeLost => target.handle_probe_timeout(now, &profile, now),
+            Step::ProbeLate => target.handle_probe_late(now, &profile, now),
+            Step::ProbeUnreachable => {
+                target.handle_probe_unreachable(Unreachable::Host, false, now, &profile, now);
+            }
+            Step::HoldDown { seconds } => {
+                let pause = Duration::from_secs(u64::from(seconds));
+                target.handle_hold_down(now, pause, &profile, now);
+            }
             Step::Registered => {
                 good = true;
                 target.handle_registered(&profile, now);
@@ -116,20 +129,17 @@ pub fn play(script: &Script) {
             assert!(good, "{step:?} brought a target from {before:?} to up");
         }
         if before == Health::Down && after != Health::Down {
-            assert!(
-                now >= since + sane.hold,
-                "down was left before its hold was over"
-            );
+            assert!(now >= held_until, "down was left before its hold was over");
             assert_eq!(Health::Up, after, "down is left to up only");
         }
         if let Some(next) = target.next_probe_at(&profile) {
             assert!(
-                next <= now + sane.interval,
+                next <= now + sane.interval.max(sane.hold_down_max),
                 "the next probe is further away than the interval"
             );
         }
 
-        let (line_before, line_since) = (line.health(), line.since());
+        let (line_before, line_held) = (line.health(), line.held_until());
         let change = line.fuse(registration, [&target], &profile, now, |_| true);
         match change {
             None => assert_eq!(line_before, line.health(), "a flip was not reported"),
@@ -145,7 +155,7 @@ pub fn play(script: &Script) {
                 assert_eq!(now, change.since);
                 if line_before == Health::Down {
                     assert!(
-                        now >= line_since + profile.hold,
+                        now >= line_held,
                         "a line left down before its hold was over"
                     );
                 }

@@ -34,7 +34,7 @@ pub use table::{
 };
 pub use trace::{NoTrace, Recording, Step, Trace};
 pub use verdict::{
-    CallOutcome, Cause, Change, Class, Evidence, FaultPlace, Health, LineVerdict, Profile,
-    Registration, TargetHealth, Unreachable, Wish, counts_as_call_fault, effective, mermaid,
-    worst_case_detection, worst_case_recovery,
+    CallOutcome, Cause, Change, Class, Evidence, FaultPlace, Health, Known, LineVerdict,
+    Observation, Profile, Recent, Registration, TargetHealth, Unreachable, Wish,
+    counts_as_call_fault, effective, mermaid, worst_case_detection, worst_case_recovery,
 };

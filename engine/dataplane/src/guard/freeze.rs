@@ -36,7 +36,7 @@ const HELD_AGAIN: Duration = Duration::from_secs(1);
 /// What was held is let go over this time, each line at its own instant.
 pub(super) const LETTING_GO: Duration = Duration::from_secs(2);
 /// When many answer again, the others have this long to do the same.
-const MOMENT: Duration = Duration::from_millis(1500);
+const MOMENT: Duration = Duration::from_millis(2500);
 /// Freezes remembered for people.
 const REMEMBERED: usize = 16;
 /// Groups named in an event.

@@ -160,8 +160,8 @@ impl Core {
             });
             owned.watches.push(watch);
         }
-        for (key, _) in before.iter().flatten().filter_map(|watch| watch.probe) {
-            self.lines.probes.forget(key);
+        for probe in before.iter().flatten().flat_map(|watch| &watch.probes) {
+            self.lines.probes.forget(probe.key);
         }
         self.shared.addresses.move_line(line, &old, &targets);
         slot.set_targets(targets);

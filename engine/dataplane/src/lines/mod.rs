@@ -37,6 +37,7 @@ use crate::worker::{Core, Stall, View};
 use figures::{Counted, Figures};
 use foreign::Foreign;
 use guarded::Guarded;
+use pace::Budget;
 use probe::Probes;
 use restore::Aside;
 use watch::Watch;
@@ -51,6 +52,7 @@ pub(crate) struct Lines {
     /// A registered line without a binding is not judged before `restart_grace_s` from here are over.
     started: Timestamp,
     next_watch: u32,
+    budget: Budget,
     /// The last stall of the worker.
     pub(crate) stall: Stall,
 }
@@ -86,6 +88,7 @@ impl Lines {
             aside: HashMap::new(),
             started: now,
             next_watch: 0,
+            budget: Budget::NEW,
             stall: Stall::NONE,
         }
     }
@@ -178,7 +181,7 @@ impl Core {
         };
         for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
             if target.address == address {
-                watch.ask_soon(&profile.verdict, self.now);
+                watch.health.handle_doubt(&profile.verdict, self.now);
             }
         }
         self.settle(line, view);

@@ -1,7 +1,8 @@
 //! OPTIONS to targets (RFC 3261 §11): sent once, from the socket and to the address that calls use.
 //!
-//! Rules: one under way per target; no retransmission, the counters of the verdict are the repetition; it ends by its own
-//! time-out, not by Timer F; an answer after that is a sign of life and no more.
+//! Rules: while well, one each interval; from the first fault on one each fast interval, whatever is under way; no retransmission, the
+//! counters of the verdict are the repetition; each ends by its own time-out, not by Timer F; an answer after that takes its loss
+//! back and is a sign of life, no more.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
@@ -10,12 +11,13 @@ use std::time::Duration;
 
 use route_core::LineSlot;
 use sip_core::build::push_socket_address;
+use sip_core::header::HeaderName;
 use sip_core::message::Message;
 use sip_core::time::Timestamp;
 use sip_core::transaction::branch::LENGTH as BRANCH_LENGTH;
 use sip_core::transaction::key::ClientKey;
 
-use super::profile_of;
+use super::{pace, profile_of};
 use crate::settings::ProbeSettings;
 use crate::slots::Target;
 use crate::transactions::KeyHasher;
@@ -45,11 +47,6 @@ impl Probes {
     /// Whose probe this is, under way or lost.
     pub(super) fn line_of(&self, key: ClientKey) -> Option<LineSlot> {
         self.sent.get(&key).map(|sent| sent.line)
-    }
-
-    /// Whether a probe was sent by then.
-    fn sent_by(&self, key: ClientKey, then: Timestamp) -> bool {
-        self.sent.get(&key).is_some_and(|sent| sent.at <= then)
     }
 
     /// Nobody waits for the answer any more, but it may come.
@@ -84,21 +81,28 @@ impl Core {
             return;
         };
         for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
-            if let Some((key, _)) = watch.probe.filter(|(_, deadline)| *deadline <= self.now) {
-                watch.probe = None;
+            while let Some(probe) = watch.take_lost(self.now) {
                 // We may have slept through the answer.
-                if self.lines.probes.sent_by(key, self.lines.stall.end) {
+                if probe.sent <= self.lines.stall.end {
+                    let fast = profile.verdict.sane().fast_interval;
+                    watch.not_before = self.now + pace::spread(line, 0, fast);
+                    watch.health.handle_probe_void(self.now);
                     self.counters.probes_void.increment();
                 } else {
                     watch
                         .health
-                        .handle_probe_timeout(&profile.verdict, self.now);
+                        .handle_probe_timeout(probe.sent, &profile.verdict, self.now);
                     self.counters.probes_lost.increment();
                 }
                 watch.plan(line, &profile.verdict, self.now);
-                self.lines.probes.give_up(key, self.now);
+                self.lines.probes.give_up(probe.key, self.now);
             }
-            if watch.due > self.now {
+            if watch.due > self.now || watch.is_full() {
+                continue;
+            }
+            if watch.in_doubt() && !self.lines.budget.take(self.now) {
+                watch.not_before = self.now + profile.verdict.sane().fast_interval;
+                self.counters.probes_put_off.increment();
                 continue;
             }
             let branch = self.branches.next_branch();
@@ -112,7 +116,7 @@ impl Core {
                     write_options(target, &profile.probe, local, &branch, out);
                 });
             }
-            watch.probe_sent(key, &profile.verdict, self.now);
+            watch.probe_sent(line, key, &profile.verdict, self.now);
             self.lines.probes.sent.insert(
                 key,
                 Sent {
@@ -152,26 +156,33 @@ impl Core {
             return true;
         };
         target.seen(self.now);
-        let awaited = watch.probe.is_some_and(|(awaited, _)| awaited == key);
-        if status < 200 || !awaited {
+        if status < 200 {
             watch.health.handle_packet(self.now);
-            if status >= 200 {
-                self.lines.probes.forget(key);
-            }
             return true;
         }
-        let rtt = self.now - sent.at;
-        let rtt_us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
-        watch.probe = None;
-        watch.health.handle_probe_answer(
-            !profile.probe.ill_codes.contains(status),
-            status,
-            rtt,
-            &profile.verdict,
-            self.now,
-        );
-        target.set_rtt_us(u32::try_from(rtt_us).unwrap_or(u32::MAX - 1));
         self.lines.probes.forget(key);
+        if watch.take(key).is_none() {
+            watch
+                .health
+                .handle_probe_late(sent.at, &profile.verdict, self.now);
+            self.settle(line, view);
+            return true;
+        }
+        let rtt_us = u64::try_from((self.now - sent.at).as_micros()).unwrap_or(u64::MAX);
+        let ill = profile.probe.ill_codes.contains(status);
+        match retry_after(message).filter(|_| ill && status == 503) {
+            Some(pause) => {
+                watch
+                    .health
+                    .handle_hold_down(sent.at, pause, &profile.verdict, self.now);
+            }
+            None => {
+                watch
+                    .health
+                    .handle_probe_answer(sent.at, !ill, status, &profile.verdict, self.now);
+            }
+        }
+        target.set_rtt_us(u32::try_from(rtt_us).unwrap_or(u32::MAX - 1));
         self.counters.probes_answered.increment();
         self.shared.workers[self.index]
             .probe_round_trip
@@ -179,6 +190,17 @@ impl Core {
         self.settle(line, view);
         true
     }
+}
+
+/// How long a target that answers 503 asks not to be troubled (RFC 3261 §20.33); what stands behind the number is for people.
+fn retry_after(message: &Message<'_>) -> Option<Duration> {
+    let value = message.header(HeaderName::RetryAfter)?;
+    let length = value
+        .iter()
+        .take_while(|octet| octet.is_ascii_digit())
+        .count();
+    let seconds = str::from_utf8(value.get(..length)?).ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 /// RFC 3261 §11.1; each probe has a Call-ID of its own, since it stands in no dialog and follows no other.

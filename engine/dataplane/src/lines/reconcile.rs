@@ -137,7 +137,7 @@ impl Core {
         for (position, watch) in owned.watches.iter_mut().enumerate() {
             let before = watch.due;
             watch.plan(line, &profile, self.now);
-            if before > self.now && watch.due <= self.now && watch.probe.is_none() {
+            if before > self.now && watch.due <= self.now && watch.probes.is_empty() {
                 watch.not_before = self.now + pace::spread(line, position, profile.interval);
             }
         }

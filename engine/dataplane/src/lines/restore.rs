@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use route_core::{Cause, Health, LineKind, LineSlot, Registration};
+use route_core::{Cause, Health, LineKind, LineSlot, Profile, Registration};
 use sip_core::time::Timestamp;
 
 use super::bindings::First;
@@ -139,7 +139,7 @@ impl Core {
         let soon = self.now + pace::spread(line, 0, profile.verdict.sane().fast_interval);
         if let Some(owned) = self.lines.owned.get_mut(&line) {
             owned.registration = Registration::Present;
-            owned.recall(soon);
+            owned.recall(&profile.verdict, soon);
         }
     }
 
@@ -163,11 +163,11 @@ impl Core {
             .clock
             .at_unix_ms(row.since_unix_ms)
             .min(self.now);
-        owned.verdict.restore(row.health, since, cause);
+        owned.verdict.restore(row.health, since, cause, &profile);
         owned.restored = true;
         owned.evidence = row.evidence.as_str().into();
         owned.place = row.place;
-        owned.recall(soon);
+        owned.recall(&profile, soon);
         if let Some(slot) = self.shared.slots.slot(row.line) {
             slot.publish(row.health, cause, since);
         }
@@ -179,7 +179,7 @@ impl Owned {
     ///
     /// Down says it of each, up or suspect only of one that is alone. Down for want of a registration says nothing about a
     /// target. One in doubt is asked by `soon`.
-    fn recall(&mut self, soon: Timestamp) {
+    fn recall(&mut self, profile: &Profile, soon: Timestamp) {
         let (health, since, cause) = (
             self.verdict.health(),
             self.verdict.since(),
@@ -201,7 +201,7 @@ impl Owned {
             .iter_mut()
             .filter(|watch| watch.health.health() == Health::Unknown)
         {
-            watch.restore(health, since, cause, soon);
+            watch.restore(health, since, cause, profile, soon);
         }
     }
 }

@@ -4,7 +4,6 @@ use route_core::{LineSlot, Unreachable};
 use sip_core::transaction::key::ClientKey;
 
 use super::profile_of;
-use super::watch::Watch;
 use crate::slots::owner;
 use crate::worker::{Core, Undelivered, View};
 
@@ -49,20 +48,24 @@ impl Core {
         };
         let mut taken = false;
         for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
-            if target.address != report.destination || watch.probe.is_none() {
+            if target.address != report.destination {
                 continue;
             }
-            if let Some(key) = report.request
-                && watch.probe.is_none_or(|(own, _)| own != key)
-            {
+            // A report that names no request tells of the last.
+            let key = report
+                .request
+                .or(watch.probes.last().map(|probe| probe.key));
+            let Some(probe) = key.and_then(|key| watch.take(key)) else {
                 continue;
-            }
-            if let Some((key, _)) = watch.probe.take() {
-                self.lines.probes.give_up(key, self.now);
-            }
-            watch
-                .health
-                .handle_probe_timeout(&profile.verdict, self.now);
+            };
+            self.lines.probes.give_up(probe.key, self.now);
+            watch.health.handle_probe_unreachable(
+                report.kind,
+                report.by_target,
+                probe.sent,
+                &profile.verdict,
+                self.now,
+            );
             taken = true;
         }
         if taken {
@@ -80,12 +83,15 @@ impl Core {
         let Some(owned) = self.lines.owned.get_mut(&line) else {
             return;
         };
-        let under_way = |watch: &&mut Watch| watch.probe.is_some_and(|(own, _)| own == key);
-        let Some(watch) = owned.watches.iter_mut().find(under_way) else {
+        let Some(watch) = owned
+            .watches
+            .iter_mut()
+            .find_map(|watch| watch.take(key).map(|_| watch))
+        else {
             return;
         };
-        watch.probe = None;
-        watch.plan(line, &profile.verdict, self.now);
+        watch.not_before = self.now + profile.verdict.sane().fast_interval;
+        watch.health.handle_probe_void(self.now);
         self.lines.probes.forget(key);
         self.counters.probes_void.increment();
         self.settle(line, view);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use route_core::{
-    Cause, Change, Class, Evidence, FaultPlace, Health, LineKind, LineSlot, Profile, Registration,
+    Cause, Change, Evidence, FaultPlace, Health, LineKind, LineSlot, Profile, Registration,
 };
 use sip_core::time::Timestamp;
 
@@ -32,6 +32,9 @@ impl Core {
         let targets = slot.targets().unwrap_or_default();
         for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
             target.set_health(watch.health.health());
+            let srtt_us = watch.health.round_trip().unwrap_or_default().as_micros();
+            let srtt_us = u32::try_from(srtt_us).unwrap_or(u32::MAX);
+            target.set_quality(watch.health.loss_per_mille(), srtt_us);
             watch.plan(line, &profile.verdict, now);
             if owned.kind == LineKind::Foreign {
                 // Its hops are probed once for all lines.
@@ -137,7 +140,7 @@ impl Owned {
         for watch in self
             .watches
             .iter_mut()
-            .filter(|watch| down_by_calls(watch.health.health(), watch.health.cause()))
+            .filter(|watch| watch.health.needs_trial())
         {
             watch.health.handle_trial_sent(now);
         }
@@ -179,10 +182,9 @@ impl Owned {
         let trials = self
             .watches
             .iter()
-            .filter(|w| down_by_calls(w.health.health(), w.health.cause()));
-        let trials = trials.map(|watch| {
-            (watch.health.since() + profile.hold).max(now + profile.sane().fast_interval)
-        });
+            .filter(|watch| watch.health.needs_trial());
+        let fast = profile.sane().fast_interval;
+        let trials = trials.map(|watch| watch.health.held_until().max(now + fast));
         probes
             .chain(expiries)
             .chain(trials)
@@ -195,16 +197,15 @@ impl Owned {
     }
 }
 
-fn down_by_calls(health: Health, cause: Cause) -> bool {
-    health == Health::Down && cause.class() == Class::Call
-}
-
 /// Where the fault is; unclear where there is none.
 fn place_of(change: &Change) -> FaultPlace {
     if matches!(change.health, Health::Up | Health::Unknown) {
         return FaultPlace::Unclear;
     }
-    FaultPlace::of(change.cause, false)
+    if change.cause.is_registration() {
+        return FaultPlace::of(change.cause, false);
+    }
+    change.evidence.place
 }
 
 /// What a change rests on, in a sentence.
@@ -238,6 +239,9 @@ fn evidence_text(change: &Change) -> String {
         Cause::Removed => return "the phone removed its last binding".to_owned(),
         Cause::CallFailed(code) => format!("{} failed, last answered {code}", calls()),
         Cause::CallSilent => format!("{} without answer", calls()),
+        Cause::Unreachable(_) if *options_faults > 0 => {
+            format!("{options_faults} OPTIONS failed, {cause}")
+        }
         Cause::Unreachable(_) => format!("{} failed, {cause}", calls()),
         Cause::Wish => return "the operator wants it so".to_owned(),
         Cause::OptionsAnswered => {
@@ -255,6 +259,14 @@ fn evidence_text(change: &Change) -> String {
             let _ = write!(text, ", last answer {} ago", rounded(*now - at));
         }
         None => text.push_str(", none answered before"),
+    }
+    for (position, (at, what)) in evidence.recent.iter().enumerate() {
+        let mark = if position == 0 { ": " } else { ", " };
+        let _ = write!(
+            text,
+            "{mark}{:.2} s before {what}",
+            (*now - at).as_secs_f64()
+        );
     }
     text
 }

@@ -1,4 +1,4 @@
-//! One target under observation: its verdict machine, the probe under way, and when the next is due.
+//! One target under observation: its verdict machine, the probes under way, and when the next is due.
 
 use route_core::{Cause, Health, LineSlot, Profile, TargetHealth};
 use sip_core::time::Timestamp;
@@ -6,13 +6,25 @@ use sip_core::transaction::key::ClientKey;
 
 use super::pace;
 
+/// At the shortest useful intervals, more would be under way than anybody can tell apart.
+const UNDER_WAY_LIMIT: usize = 16;
+
+/// A probe under way.
+#[derive(Clone, Copy)]
+pub(super) struct UnderWay {
+    pub(super) key: ClientKey,
+    pub(super) sent: Timestamp,
+    /// When it counts as lost.
+    pub(super) lost: Timestamp,
+}
+
 pub(super) struct Watch {
     pub(super) health: TargetHealth,
     /// Names the flow: a new address or contact gets a new watch, and answers to the old one's probes count for nothing.
     pub(super) id: u32,
-    /// The probe under way, and when it counts as lost.
-    pub(super) probe: Option<(ClientKey, Timestamp)>,
-    /// The next probe; `MAX` while one is under way, or if the profile wants none.
+    /// The probes under way, in the order in which they were sent.
+    pub(super) probes: Vec<UnderWay>,
+    /// The next probe; `MAX` if the profile wants none.
     pub(super) due: Timestamp,
     /// No probe before this: spreads what a reload brought forward.
     pub(super) not_before: Timestamp,
@@ -27,7 +39,7 @@ impl Watch {
         Self {
             health: TargetHealth::new(now, first),
             id,
-            probe: None,
+            probes: Vec::new(),
             due: Timestamp::MAX,
             not_before: Timestamp::ZERO,
             first,
@@ -39,28 +51,23 @@ impl Watch {
     /// Compute `due` anew, after any input to the machine or a change of the profile.
     pub(super) fn plan(&mut self, line: LineSlot, profile: &Profile, now: Timestamp) {
         let profile = profile.sane();
-        let wanted = self
+        let down = self.health.health() == Health::Down;
+        self.due = self
             .health
             .next_probe_at(&profile)
-            .filter(|_| self.probe.is_none());
-        self.due = wanted.map_or(Timestamp::MAX, |base| {
-            let due = match self.last_sent {
-                // At its normal pace; what the machine brings forward in doubt is not put off.
-                Some(sent) if base >= sent + profile.interval => {
-                    sent + pace::beat(line, self.sent, profile.interval)
-                }
-                _ => base,
-            };
-            let latest = now + profile.interval + profile.interval / 10;
-            due.max(self.not_before).min(latest)
-        });
-    }
-
-    /// A call waits for this target: ask it now, or one fast interval after it was asked last.
-    pub(super) fn ask_soon(&mut self, profile: &Profile, now: Timestamp) {
-        let pause = profile.sane().fast_interval;
-        let at = self.last_sent.map_or(now, |sent| now.max(sent + pause));
-        self.health.ask_by(at);
+            .map_or(Timestamp::MAX, |base| {
+                let due = match self.last_sent {
+                    // At its normal pace; what the machine brings forward in doubt is not put off.
+                    Some(sent) if base >= sent + profile.interval && !down => {
+                        sent + pace::beat(line, self.sent, profile.interval)
+                    }
+                    _ => base,
+                };
+                // A hold-down may last longer than the interval.
+                let latest =
+                    (now + profile.interval + profile.interval / 10).max(self.health.held_until());
+                due.max(self.not_before).min(latest)
+            });
     }
 
     /// Take over a verdict that was kept over a restart. In doubt, the first probe is due by `soon`.
@@ -69,6 +76,7 @@ impl Watch {
         health: Health,
         since: Timestamp,
         cause: Cause,
+        profile: &Profile,
         soon: Timestamp,
     ) {
         let first = if health == Health::Up {
@@ -76,7 +84,7 @@ impl Watch {
         } else {
             self.first.min(soon)
         };
-        self.health = TargetHealth::restored(health, since, cause, first);
+        self.health = TargetHealth::restored(health, since, cause, profile, first);
     }
 
     /// Nothing is known of this target any more.
@@ -85,16 +93,53 @@ impl Watch {
     }
 
     /// A probe went out.
-    pub(super) fn probe_sent(&mut self, key: ClientKey, profile: &Profile, now: Timestamp) {
+    pub(super) fn probe_sent(
+        &mut self,
+        line: LineSlot,
+        key: ClientKey,
+        profile: &Profile,
+        now: Timestamp,
+    ) {
+        self.probes.push(UnderWay {
+            key,
+            sent: now,
+            lost: now + self.health.timeout(profile),
+        });
         self.health.handle_probe_sent(profile, now);
-        self.probe = Some((key, now + profile.sane().timeout));
         self.last_sent = Some(now);
         self.sent = self.sent.saturating_add(1);
-        self.due = Timestamp::MAX;
+        self.plan(line, profile, now);
+    }
+
+    /// Take out a probe that is under way.
+    pub(super) fn take(&mut self, key: ClientKey) -> Option<UnderWay> {
+        let position = self.probes.iter().position(|probe| probe.key == key)?;
+        Some(self.probes.remove(position))
+    }
+
+    /// Take out a probe that counts as lost by now, the oldest first.
+    pub(super) fn take_lost(&mut self, now: Timestamp) -> Option<UnderWay> {
+        let position = self.probes.iter().position(|probe| probe.lost <= now)?;
+        Some(self.probes.remove(position))
+    }
+
+    /// Whether no more probes may be sent before one is decided.
+    pub(super) fn is_full(&self) -> bool {
+        self.probes.len() >= UNDER_WAY_LIMIT
+    }
+
+    /// Whether it is asked at a short interval.
+    pub(super) fn in_doubt(&self) -> bool {
+        matches!(self.health.health(), Health::Suspect | Health::Down)
     }
 
     /// When this target wants attention.
     pub(super) fn deadline(&self) -> Timestamp {
-        self.probe.map_or(self.due, |(_, lost)| lost)
+        let lost = self.probes.iter().map(|probe| probe.lost).min();
+        match lost {
+            Some(lost) if self.is_full() => lost,
+            Some(lost) => lost.min(self.due),
+            None => self.due,
+        }
     }
 }

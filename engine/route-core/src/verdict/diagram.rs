@@ -12,7 +12,8 @@ pub fn mermaid() -> String {
         for (event, label) in [
             (Event::Good, "good answer"),
             (Event::Fault, "fault"),
-            (Event::Fall, "fall faults in a row"),
+            (Event::Fall, "enough faults in a row"),
+            (Event::HoldDown, "503 with Retry-After"),
             (Event::Rise, "rise good in a row, hold over"),
         ] {
             let to = next(health, event);

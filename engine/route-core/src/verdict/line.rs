@@ -11,7 +11,8 @@
 //! | | else one unknown, or none | as before | as before |
 //! | | all down | down | of the one that fell last |
 //!
-//! Down is left only when `hold` is over, whatever took the line down. A fall that is not admitted leaves the line suspect.
+//! Down is left only when `hold` is over, whatever took the line down; a line that falls again and again is held longer. A fall that is not admitted leaves the line suspect.
+use super::flap::Flap;
 use super::target::{Evidence, TargetHealth};
 use super::{Cause, Health, Profile};
 use sip_core::time::Timestamp;
@@ -55,6 +56,9 @@ pub struct LineVerdict {
     health: Health,
     since: Timestamp,
     cause: Cause,
+    /// Down is not left before this.
+    held_until: Timestamp,
+    flap: Flap,
     held_back: bool,
     /// When a fall was refused last; `None` once the evidence no longer asks for one.
     refused: Option<Timestamp>,
@@ -70,14 +74,24 @@ impl LineVerdict {
     }
 
     /// Take over a verdict that was kept over a restart. It stands until fresh evidence.
-    pub fn restore(&mut self, health: Health, since: Timestamp, cause: Cause) {
+    pub fn restore(&mut self, health: Health, since: Timestamp, cause: Cause, profile: &Profile) {
+        let down = health == Health::Down;
         *self = Self {
             health,
             since,
             cause,
-            held_back: false,
-            refused: None,
+            held_until: if down {
+                since + profile.hold
+            } else {
+                Timestamp::ZERO
+            },
+            ..Self::default()
         };
+    }
+
+    /// Down is not left before this.
+    pub fn held_until(&self) -> Timestamp {
+        self.held_until
     }
 
     /// What the evidence says.
@@ -123,7 +137,7 @@ impl LineVerdict {
             since: now,
             evidence,
         };
-        let held = self.health == Health::Down && now < self.since + profile.hold;
+        let held = self.health == Health::Down && now < self.held_until;
         self.held_back = held && health != Health::Down;
         self.refused = None;
         if self.held_back {
@@ -135,6 +149,9 @@ impl LineVerdict {
         }
         if change.health == self.health {
             return None;
+        }
+        if change.health == Health::Down {
+            self.held_until = now + self.flap.fell(&profile.sane(), now);
         }
         self.health = change.health;
         (self.since, self.cause) = (now, cause);
@@ -154,7 +171,7 @@ impl LineVerdict {
     /// When to call [`LineVerdict::fuse`] although nothing happens: the end of `hold`, when the evidence is good already; an
     /// `interval` after a fall was refused.
     pub fn deadline(&self, profile: &Profile) -> Option<Timestamp> {
-        let held = self.held_back.then(|| self.since + profile.hold);
+        let held = self.held_back.then_some(self.held_until);
         held.or_else(|| Some(self.refused? + profile.sane().interval))
     }
 

@@ -1,7 +1,10 @@
 //! The verdict on a line: what was observed, kept apart from what the operator wants and from what routing does.
 mod cause;
 mod diagram;
+mod flap;
+mod learnt;
 mod line;
+mod observed;
 mod place;
 mod profile;
 mod target;
@@ -10,8 +13,11 @@ mod unreachable;
 pub use cause::Cause;
 pub use diagram::mermaid;
 pub use line::{Change, LineVerdict, Registration};
+pub use observed::{Observation, Recent};
 pub use place::FaultPlace;
-pub use profile::{Profile, counts_as_call_fault, worst_case_detection, worst_case_recovery};
+pub use profile::{
+    Known, Profile, counts_as_call_fault, worst_case_detection, worst_case_recovery,
+};
 pub use target::{CallOutcome, Evidence, TargetHealth};
 pub use unreachable::Unreachable;
 

@@ -1,6 +1,8 @@
 //! How the lines of a product are judged.
 use core::time::Duration;
 
+use super::learnt::Loss;
+
 /// The judging part of `ProfileSettings`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -51,25 +53,55 @@ impl Profile {
         self
     }
 
-    /// The longest time between two probes in doubt: one that gets no answer is waited for.
-    fn fast_step(&self) -> Duration {
-        self.fast_interval.max(self.timeout)
+    /// The time between two OPTIONS in doubt, where `fall` lost ones are needed: `fast_interval`, and half of it where more than twice the
+    /// profile's `fall` are.
+    pub(super) fn step(&self, fall: u16) -> Duration {
+        if fall > self.fall.saturating_mul(2) {
+            self.fast_interval / 2
+        } else {
+            self.fast_interval
+        }
     }
 }
 
-/// From the moment a line that answered OPTIONS falls silent (no packet at all) until it is down, at most: a whole interval until the
-/// next probe, its time-out, and the confirming probes.
-pub fn worst_case_detection(profile: &Profile) -> Duration {
-    let profile = profile.sane();
-    profile.interval + profile.timeout + profile.fast_step() * u32::from(profile.fall - 1)
+/// How well the way to a target is known, for the times that follow from a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Measured: nothing is lost.
+    Clean,
+    /// Nothing is known yet.
+    Fresh,
+    /// The worst way that the profile's bounds allow for.
+    Bound,
 }
 
-/// From the moment a line that is down by OPTIONS answers again until it is up, at most: the lost probe that was under way,
-/// `rise` good ones or the rest of `hold`, and the probe that notices.
+/// From the moment a line that answered OPTIONS falls silent (no packet at all) until it is down, at most: a whole interval until the
+/// next OPTIONS, its time-out, and the confirming ones, of which the last must time out as well.
+pub fn worst_case_detection(profile: &Profile, known: Known) -> Duration {
+    let profile = profile.sane();
+    let within = |fall: u16, timeout: Duration| {
+        let step = profile.step(fall);
+        let confirming = fall
+            .checked_sub(2)
+            .map(|more| timeout.max(step) + step * u32::from(more));
+        profile.interval + timeout + confirming.unwrap_or_default()
+    };
+    match known {
+        Known::Clean => within(profile.fall, profile.timeout),
+        Known::Fresh => within(Loss::default().fall(&profile), profile.timeout),
+        Known::Bound => (profile.fall..=profile.fall_max)
+            .map(|fall| within(fall, profile.timeout_max))
+            .max()
+            .unwrap_or_default(),
+    }
+}
+
+/// From the moment a line that OPTIONS took down answers again until it is up, at most: `rise` answers, or the rest of `hold` if it is
+/// its first fall for long and that lasts longer, and the round trip, which a time-out bounds.
 pub fn worst_case_recovery(profile: &Profile) -> Duration {
     let profile = profile.sane();
-    let proven = profile.fast_step() + profile.fast_interval * u32::from(profile.rise - 1);
-    profile.hold.max(proven) + profile.fast_step() + profile.timeout
+    let proven = profile.fast_interval * u32::from(profile.rise);
+    proven.max(profile.hold + profile.fast_interval) + profile.timeout
 }
 
 /// Whether a final answer to an INVITE is a fault of the line: a listed code, before any 18x.

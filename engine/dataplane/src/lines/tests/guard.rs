@@ -125,7 +125,7 @@ fn a_twentieth_of_unrelated_lines_falls_a_second_late_at_most() {
     fleet.run(seconds(15), |slot| slot % 20 == 0);
     assert_eq!(50, fleet.count(Health::Down));
     assert!(fleet.told().is_empty(), "{:?}", fleet.told());
-    let bound = route_core::worst_case_detection(&crate::worker::testing::profile("").verdict);
+    let bound = worst_case_detection(&crate::worker::testing::profile("").verdict, Known::Fresh);
     let latest = fleet.fell.iter().map(|(at, _)| *at - cut).max().unwrap();
     assert!(latest <= bound + seconds(1) + TICK * 3, "{latest:?}");
 }
@@ -135,7 +135,13 @@ fn our_own_uplink_freezes_before_anything_falls_and_every_line_comes_back() {
     let mut fleet = Fleet::unrelated(1000);
     fleet.run(seconds(30), everybody);
     assert_eq!(vec![(true, "many_lines")], fleet.told());
-    assert_eq!(0, fleet.fell.len(), "diverted although we were out");
+    assert_eq!(
+        0,
+        fleet.fell.len(),
+        "diverted although we were out: {:?} {:?}",
+        fleet.fell,
+        fleet.guard
+    );
     assert_eq!(
         1000,
         fleet.count(Health::Suspect),
@@ -148,7 +154,7 @@ fn our_own_uplink_freezes_before_anything_falls_and_every_line_comes_back() {
         fleet.told()
     );
     assert_eq!(1000, fleet.count(Health::Up));
-    assert_eq!(0, fleet.fell.len());
+    assert_eq!(0, fleet.fell.len(), "{:?} {:?}", fleet.fell, fleet.guard);
     assert!(!fleet.stage.shared.guard.is_frozen());
 }
 
@@ -224,7 +230,7 @@ fn a_region_falls_as_fast_as_ever() {
     fleet.run(seconds(16), |slot| slot / 1000 == 3);
     assert!(fleet.told().is_empty(), "{:?}", fleet.told());
     assert_eq!(1000, fleet.count(Health::Down));
-    let bound = route_core::worst_case_detection(&crate::worker::testing::profile("").verdict);
+    let bound = worst_case_detection(&crate::worker::testing::profile("").verdict, Known::Fresh);
     let latest = fleet.fell.iter().map(|(at, _)| *at - cut).max().unwrap();
     assert!(latest <= bound + seconds(1) + TICK * 3, "{latest:?}");
 }

@@ -155,7 +155,7 @@ fn a_probe_under_way_in_a_stall_proves_nothing_and_the_next_one_does() {
     stage.bring_up();
     stage.next_probe();
     stage.sleep(seconds(2));
-    stage.advance(seconds(1));
+    stage.advance(TICK);
     assert_eq!(Health::Up, stage.health(LINE).0);
     assert_eq!(1, stage.counter("probes_void"));
     assert_eq!(1, stage.counter("worker_stalls"));

@@ -12,7 +12,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use route_core::{CallOutcome, Cause, Delta, FaultPlace, Health, LineSlot};
+use route_core::{
+    CallOutcome, Cause, Delta, FaultPlace, Health, Known, LineSlot, worst_case_detection,
+};
 use sip_core::time::Timestamp;
 
 use crate::events::{BindingChange, EventBody};
