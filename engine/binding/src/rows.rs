@@ -64,6 +64,7 @@ pub(crate) fn registration_row(tuple: RegistrationTuple) -> PyResult<Registratio
         since_unix_ms,
         expires_unix_ms: (expires_unix_ms != 0).then_some(expires_unix_ms),
         contacts,
+        order: None,
         evidence,
     })
 }

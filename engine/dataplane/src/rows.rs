@@ -72,6 +72,8 @@ pub struct RegistrationRow {
     pub expires_unix_ms: Option<u64>,
     /// Contacts alive.
     pub contacts: u32,
+    /// Hash of the Call-ID and `CSeq` of the REGISTER that told it, if one did.
+    pub order: Option<(u64, u32)>,
     /// One line for people.
     pub evidence: String,
 }

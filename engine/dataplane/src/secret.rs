@@ -12,6 +12,8 @@ pub(crate) struct Secrets {
     pub(crate) branch: HashKey,
     /// Record-Route tokens: the same on all nodes.
     pub(crate) route: HashKey,
+    /// Path tokens: the same on all nodes.
+    pub(crate) path: HashKey,
     /// Digest nonces: the same on all nodes.
     pub(crate) nonce: [u8; 32],
 }
@@ -22,6 +24,7 @@ impl Secrets {
             transaction: HashKey::derive(secret, "transaction"),
             branch: HashKey::derive(secret, "branch"),
             route: HashKey::derive(secret, "record-route"),
+            path: HashKey::derive(secret, "path"),
             nonce: *secret,
         }
     }

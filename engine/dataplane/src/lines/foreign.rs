@@ -34,6 +34,8 @@ struct Told {
     expires: Timestamp,
     contacts: u32,
     since_unix_ms: u64,
+    /// Hash of the Call-ID and `CSeq` of the REGISTER that told it.
+    order: Option<(u64, u32)>,
 }
 
 impl Foreign {
@@ -45,6 +47,7 @@ impl Foreign {
             expires,
             contacts: row.contacts,
             since_unix_ms: row.since_unix_ms,
+            order: row.order,
         };
         match self.told.iter_mut().find(|known| known.user == told.user) {
             Some(known) if known.since_unix_ms > told.since_unix_ms => return false,
@@ -168,6 +171,18 @@ impl Core {
         }
         self.counters.foreign_reports.increment();
         self.settle(row.line, view);
+    }
+
+    /// Whether a REGISTER of the registrar is newer than the last one with its Call-ID.
+    pub(crate) fn is_in_order(&self, line: LineSlot, user: &str, order: (u64, u32)) -> bool {
+        let foreign = self
+            .lines
+            .owned
+            .get(&line)
+            .and_then(|owned| owned.foreign.as_ref());
+        let told = foreign.and_then(|foreign| foreign.told.iter().find(|told| *told.user == *user));
+        let known = told.and_then(|told| told.order);
+        known.is_none_or(|(call_id, cseq)| call_id != order.0 || cseq < order.1)
     }
 
     /// End what `line`'s registrar told, where its time is over. The caller settles the line.

@@ -191,7 +191,7 @@ impl Core {
     }
 
     /// Whether there is a Route value that is not ours: an initial request is routed by its number only.
-    pub(super) fn has_foreign_route(&self, request: &Incoming<'_>, view: &View) -> bool {
+    pub(crate) fn has_foreign_route(&self, request: &Incoming<'_>, view: &View) -> bool {
         request.message.has(HeaderName::Route)
             && request
                 .message

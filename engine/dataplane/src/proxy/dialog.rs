@@ -45,6 +45,7 @@ impl Core {
             pop_routes: hop.pop_routes,
             ends: None,
             target: None,
+            path: None,
         };
         self.send_copy(id, &copy);
     }
@@ -193,6 +194,7 @@ impl Core {
                 core: request.source,
             }),
             target: None,
+            path: None,
         };
         self.send_copy(id, &copy);
     }

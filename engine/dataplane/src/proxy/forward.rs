@@ -37,6 +37,8 @@ pub(super) struct Copy<'c> {
     pub(super) pop_routes: usize,
     /// Present: we want to stay in the dialog.
     pub(super) ends: Option<Ends>,
+    /// Our Path, on a REGISTER that passes.
+    pub(super) path: Option<&'c [u8]>,
     /// Whose loss and round trip are known.
     pub(super) target: Option<Arc<Target>>,
 }
@@ -55,7 +57,7 @@ impl Core {
 
     /// The targets of a line in the order in which calls try them: healthy before suspect, by rank, those that are down only if
     /// there are no others. A contact that failed a call is suspect at once, and stands behind the others for the next one.
-    pub(super) fn call_targets(&self, line: LineSlot) -> Vec<Arc<Target>> {
+    pub(crate) fn call_targets(&self, line: LineSlot) -> Vec<Arc<Target>> {
         let Some(all) = self
             .shared
             .slots
@@ -119,6 +121,7 @@ impl Core {
             call,
             branches: Vec::new(),
             queue,
+            registers: None,
             answered: 0,
             cancelled: false,
             // RFC 3261 §16.6 item 11: an INVITE that is sent on never waits without Timer C.
@@ -157,6 +160,7 @@ impl Core {
                 pop_routes,
                 ends: Some(ends),
                 target: Some(Arc::clone(&target)),
+                path: None,
             };
             let waited = self.now - context.began;
             let patience =
@@ -172,6 +176,49 @@ impl Core {
                 return true;
             }
         }
+    }
+
+    /// Send a phone's REGISTER on to the registrar of `line` with our Path, and remember whose it is.
+    pub(crate) fn pass_register(
+        &mut self,
+        request: &Incoming<'_>,
+        line: LineSlot,
+        (destination, socket): (SocketAddr, usize),
+        pop_routes: usize,
+        path: &[u8],
+    ) {
+        let id = self.open_context(request, None, VecDeque::new());
+        if let Some(context) = self.contexts.get_mut(id) {
+            context.registers = Some(line);
+        }
+        let copy = Copy {
+            request_uri: None,
+            destination,
+            socket,
+            pop_routes,
+            ends: None,
+            path: Some(path),
+            target: None,
+        };
+        self.send_copy(id, &copy);
+    }
+
+    /// Send a request that came by our Path to the flow it names; its dialog comes by us again.
+    pub(crate) fn pass_to_flow(&mut self, request: &Incoming<'_>, flow: SocketAddr, socket: usize) {
+        let id = self.open_context(request, None, VecDeque::new());
+        let copy = Copy {
+            request_uri: None,
+            destination: flow,
+            socket,
+            pop_routes: 1,
+            ends: Some(Ends {
+                line: flow,
+                core: request.source,
+            }),
+            path: None,
+            target: None,
+        };
+        self.send_copy(id, &copy);
     }
 
     /// 100 for a request that is no INVITE and waits for its answer (RFC 4320 §4.1).
@@ -215,6 +262,7 @@ impl Core {
             via: &via,
             received: Some(context.source),
             record_route: record_route.as_deref(),
+            path: copy.path,
             pop_routes: copy.pop_routes,
             max_forwards: message.max_forwards().unwrap_or(71).saturating_sub(1),
             ..RequestForward::default()

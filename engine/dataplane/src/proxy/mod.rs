@@ -59,6 +59,8 @@ pub(crate) struct Context {
     branches: Vec<Branch>,
     /// Targets not tried yet.
     queue: VecDeque<Arc<Target>>,
+    /// The line whose registrar elsewhere this REGISTER goes to.
+    registers: Option<LineSlot>,
     /// The final status that the caller has; 0: none yet.
     answered: u16,
     /// The caller sent CANCEL.

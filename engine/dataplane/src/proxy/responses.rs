@@ -144,6 +144,9 @@ impl Core {
             }
             200..=299 => {
                 self.report_outcome(id, branch, CallOutcome::Answered, view);
+                if let Some(line) = self.contexts.get(id).and_then(|context| context.registers) {
+                    self.on_registered_elsewhere(line, response, view);
+                }
                 self.on_success(id, branch, response);
             }
             _ => {

@@ -44,7 +44,7 @@ pub(crate) fn line_of(uri: &Uri<'_>, view: &View) -> Option<LineSlot> {
 }
 
 /// The user part with `%HH` undone (§10.3 item 5). All octets may come of it, NUL too, so it is never taken for C text.
-fn unescaped(user: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn unescaped(user: &[u8]) -> Cow<'_, [u8]> {
     if !user.contains(&b'%') {
         return Cow::Borrowed(user);
     }

@@ -14,6 +14,7 @@ mod aor;
 mod contacts;
 mod date;
 mod digest;
+mod elsewhere;
 mod pending;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 mod authentication;
 mod bindings;
+mod elsewhere;
 mod phone;
 mod properties;
 mod store;

@@ -263,10 +263,14 @@ impl Core {
         }
         let in_dialog = message.to_tag().is_some();
         match method {
+            Method::Register if self.on_foreign_register(request, view) => {}
             Method::Register if self.is_own_domain(&uri.host, view) => {
                 self.on_register(request, view);
             }
             _ if in_dialog => self.on_in_dialog(request, view),
+            _ if let Some(flow) = self.path_flow(request, view) => {
+                self.on_path_request(request, flow, view);
+            }
             Method::Options if for_us => self.on_options(request, view),
             Method::Invite => self.on_invite(request, &uri, view),
             _ => self.on_other(request, &uri, view),

@@ -21,6 +21,8 @@ pub struct RequestForward<'f> {
     pub received: Option<SocketAddr>,
     /// Our Record-Route value (step 4).
     pub record_route: Option<&'f [u8]>,
+    /// Our Path value, above all others (RFC 3327 §5.2).
+    pub path: Option<&'f [u8]>,
     /// Route values to take off the front (§16.4).
     pub pop_routes: usize,
     /// Route value to put in front (step 6).
@@ -47,6 +49,9 @@ impl RequestForward<'_> {
         push_header(out, "Via", self.via);
         if let Some(value) = self.record_route {
             push_header(out, "Record-Route", value);
+        }
+        if let Some(value) = self.path {
+            push_header(out, "Path", value);
         }
         if let Some(value) = self.push_route {
             push_header(out, "Route", value);

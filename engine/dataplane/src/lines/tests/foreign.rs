@@ -26,6 +26,7 @@ impl Stage {
             since_unix_ms: at,
             expires_unix_ms,
             contacts: 1,
+            order: None,
             evidence: format!("the registrar says {state:?}"),
         };
         self.cores[0].on_registrations(&[row], &view);
