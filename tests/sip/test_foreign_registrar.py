@@ -9,7 +9,7 @@ from tests.harness.caller import Caller, targets
 from tests.harness.phone import Phone
 from tests.harness.registrar import DOMAIN, ForeignRegistrar
 from tests.harness.service import QUICK, Service
-from tests.harness.sip import Address, Message, host_port
+from tests.harness.sip import Endpoint, Message, host_port
 from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(120)]
@@ -71,9 +71,9 @@ def service(tmp_path: Path, registrar: ForeignRegistrar) -> Iterator[Service]:
 class Handset:
     """A phone and the socket that registers it, so that it can register while it answers calls."""
 
-    def __init__(self, registrar: ForeignRegistrar, via: Address | None = None) -> None:
+    def __init__(self, registrar: ForeignRegistrar) -> None:
         self.phone = Phone(proxy=registrar.address, user=USER, domain=DOMAIN).start()
-        self._registrant = Phone(proxy=via or registrar.address, user=USER, domain=DOMAIN)
+        self._registrant = Phone(proxy=registrar.address, user=USER, domain=DOMAIN)
 
     def register(self, expires_s: int) -> Message:
         return self._registrant.register(expires_s, contact=f"<sip:{USER}@{self.phone.endpoint.sent_by}>")
@@ -122,7 +122,7 @@ def test_registering_expiring_and_leaving_elsewhere_move_the_verdict(
         assert diverted.final.status == 302
         assert any(TARGET in target for target in targets(diverted.final))
         # It comes back, and then says nothing any more until its registration is over.
-        phone.register_ok(expires_s=3)
+        phone.register_ok(expires_s=6)
         service.wait_for_health(LINE, "up")
         line = service.wait_for_health(LINE, "down")
         assert line["cause"] == "expired"
@@ -160,3 +160,54 @@ def test_a_registrar_that_is_gone_makes_the_registration_unknown_and_diverts_not
         phone.register_ok(expires_s=60)
         service.wait_for_health("registrar/ims", "up")
         assert caller.whole_call(NUMBER).final.status == 200
+
+
+def test_a_core_that_registers_at_us_itself_says_who_is_there(tmp_path: Path) -> None:
+    with Endpoint() as core, Phone(proxy=("127.0.0.1", core.port)) as phone:
+        # The core's network is one phone here: calls for the line go there.
+        entry = {
+            "name": "ims",
+            "addresses": [phone.endpoint.sent_by],
+            "domain": DOMAIN,
+            "mode": "third_party",
+        }
+        service = Service(tmp_path / "service", changes={"registrars": [entry]})
+        service.settings["profiles"] |= {"foreign": FOREIGN, "registrar": QUICK}
+        try:
+            service.start()
+            service.load(document())
+            registrant = Phone(proxy=service.address, user=USER, domain=DOMAIN)
+            contact = f"<sip:scscf@{core.sent_by}>"
+            assert registrant.register(600, contact=contact).status == 200
+            service.wait_for_health(LINE, "up")
+            with Caller(service.address) as caller:
+                caller.whole_call(NUMBER)
+                invite = next(message for message in phone.log if message.method == "INVITE")
+                assert invite.request_uri == f"sip:{USER}@{DOMAIN}"
+                assert registrant.register(0, contact=contact).status == 200
+                assert service.wait_for_health(LINE, "down")["cause"] == "removed"
+                assert caller.dial(NUMBER).final.status == 302
+            assert registrant.register(5, contact=contact).status == 200
+            service.wait_for_health(LINE, "up")
+            assert service.wait_for_health(LINE, "down")["cause"] == "expired"
+            registrant.close()
+        finally:
+            service.close()
+
+
+def test_a_register_that_passes_brings_calls_back_by_our_path(tmp_path: Path, registrar: ForeignRegistrar) -> None:
+    service = running(tmp_path, registrar, mode="path")
+    phone = Phone(proxy=service.address, user=USER, domain=DOMAIN)
+    try:
+        phone.register_ok(8)
+        with phone, Caller(service.address) as caller:
+            assert service.wait_for_health(LINE, "up")["bindings"] == 1
+            caller.whole_call(NUMBER)
+            invite = next(message for message in phone.log if message.method == "INVITE")
+            vias = [value.partition(";")[0].partition(" ")[2] for value in invite.all("via")]
+            us, them = host_port(service.address), host_port(registrar.address)
+            assert vias[:3] == [us, them, us], "by us to the registrar's network, and by its Path back through us"
+            assert service.wait_for_health(LINE, "down")["cause"] == "expired"
+            assert caller.dial(NUMBER).final.status == 302
+    finally:
+        service.close()

@@ -415,6 +415,7 @@ fn a_delta_with_one_fault_changes_nothing() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one row a field")]
 fn lines_of_the_boundary_are_checked_field_by_field() {
     let good = LineSpec {
         line_id: "L1".into(),

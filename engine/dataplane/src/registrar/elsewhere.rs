@@ -1,7 +1,7 @@
 //! REGISTERs for lines whose registrar is somebody else's: its own, sent to us for our knowledge, and those of phones that pass
 //! through us to it.
 //!
-//! Rules: a third-party REGISTER (RFC 3261 §10.2, 3GPP TS 24.229 §5.4.1.7) is taken from the registrar's addresses only; its contact is
+//! Rules: a third-party REGISTER (RFC 3261 §10.2, 3GPP TS 24.229) is taken from the registrar's addresses only; its contact is
 //! the registrar itself, so what counts is whether it is there and for how long. A phone's REGISTER goes on to the registrar with a
 //! Path of ours (RFC 3327 §5.2) whose token names the phone's flow; challenges and refusals pass, and what the 200 lists is what is
 //! known. No phone is refused for want of `Supported: path`: few have it, and a registrar that insists says so itself with 420.

@@ -51,7 +51,13 @@ fn register(request_uri: &str, branch: &str, call_id: &str, cseq: u32, headers: 
 
 fn third_party(stage: &mut Stage, cseq: u32, expires_s: u32, source: &str) -> u16 {
     let headers = format!("Contact: <sip:scscf.ims.example.org>\r\nExpires: {expires_s}\r\n");
-    let text = register("sip:192.0.2.10", &format!("t{cseq}{expires_s}"), "tp", cseq, &headers);
+    let text = register(
+        "sip:192.0.2.10",
+        &format!("t{cseq}{expires_s}"),
+        "tp",
+        cseq,
+        &headers,
+    );
     let sent = exchange(stage, &text, at(source));
     assert_eq!(1, sent.len());
     status(&sent[0])
@@ -97,7 +103,9 @@ fn passed(stage: &mut Stage, branch: &str, headers: &str) -> Sent {
     let text = register("sip:ims.example.org", branch, "phone", 1, headers);
     stage.receive(&text, at(PHONE));
     let sent = stage.sent().into_iter();
-    let mut passed: Vec<Sent> = sent.filter(|sent| sent.text.starts_with("REGISTER ")).collect();
+    let mut passed: Vec<Sent> = sent
+        .filter(|sent| sent.text.starts_with("REGISTER "))
+        .collect();
     assert_eq!(1, passed.len());
     passed.remove(0)
 }
@@ -129,19 +137,58 @@ fn path_of(request: &Sent) -> &str {
 #[test]
 fn a_register_passes_with_our_path_and_its_200_is_what_is_known() {
     let mut stage = stage(ForeignMode::Path);
-    let request = passed(&mut stage, "a", "Contact: <sip:alice@10.0.0.1>;expires=600\r\nPath: <sip:edge.example;lr>\r\n");
+    let request = passed(
+        &mut stage,
+        "a",
+        "Contact: <sip:alice@10.0.0.1>;expires=600\r\nPath: <sip:edge.example;lr>\r\n",
+    );
     assert_eq!(at(HOP), request.destination);
-    assert!(request.text.starts_with("REGISTER sip:ims.example.org SIP/2.0\r\n"));
-    let paths: Vec<&str> = request.text.lines().filter(|line| line.starts_with("Path:")).collect();
+    assert!(
+        request
+            .text
+            .starts_with("REGISTER sip:ims.example.org SIP/2.0\r\n")
+    );
+    let paths: Vec<&str> = request
+        .text
+        .lines()
+        .filter(|line| line.starts_with("Path:"))
+        .collect();
     assert_eq!(2, paths.len());
-    assert!(paths[0].ends_with("@192.0.2.10:5060;lr>"), "ours is the topmost: {paths:?}");
-    let challenged = answer(&mut stage, &request, "401 Unauthorized", "WWW-Authenticate: Digest realm=\"i\", nonce=\"n\"\r\n");
-    assert_eq!((at(PHONE), 401), (challenged[0].destination, status(&challenged[0])));
+    assert!(
+        paths[0].ends_with("@192.0.2.10:5060;lr>"),
+        "ours is the topmost: {paths:?}"
+    );
+    let challenged = answer(
+        &mut stage,
+        &request,
+        "401 Unauthorized",
+        "WWW-Authenticate: Digest realm=\"i\", nonce=\"n\"\r\n",
+    );
+    assert_eq!(
+        (at(PHONE), 401),
+        (challenged[0].destination, status(&challenged[0]))
+    );
     assert!(challenged[0].text.contains("WWW-Authenticate"));
-    assert_eq!(Health::Unknown, health(&stage).0, "a challenge tells nothing");
-    let request = passed(&mut stage, "b", "Contact: <sip:alice@10.0.0.1>;expires=60\r\n");
-    let accepted = answer(&mut stage, &request, "200 OK", "Contact: <sip:alice@10.0.0.1>;expires=60\r\n");
-    assert_eq!((at(PHONE), 200), (accepted[0].destination, status(&accepted[0])));
+    assert_eq!(
+        Health::Unknown,
+        health(&stage).0,
+        "a challenge tells nothing"
+    );
+    let request = passed(
+        &mut stage,
+        "b",
+        "Contact: <sip:alice@10.0.0.1>;expires=60\r\n",
+    );
+    let accepted = answer(
+        &mut stage,
+        &request,
+        "200 OK",
+        "Contact: <sip:alice@10.0.0.1>;expires=60\r\n",
+    );
+    assert_eq!(
+        (at(PHONE), 200),
+        (accepted[0].destination, status(&accepted[0]))
+    );
     assert_eq!((Health::Up, Cause::Registered), health(&stage));
     stage.advance(Duration::from_secs(62));
     assert_eq!((Health::Down, Cause::Expired), health(&stage));
@@ -150,8 +197,17 @@ fn a_register_passes_with_our_path_and_its_200_is_what_is_known() {
 #[test]
 fn a_200_without_contacts_is_the_end_of_the_registration() {
     let mut stage = stage(ForeignMode::Path);
-    let request = passed(&mut stage, "a", "Contact: <sip:alice@10.0.0.1>;expires=60\r\n");
-    answer(&mut stage, &request, "200 OK", "Contact: <sip:alice@10.0.0.1>;expires=60\r\n");
+    let request = passed(
+        &mut stage,
+        "a",
+        "Contact: <sip:alice@10.0.0.1>;expires=60\r\n",
+    );
+    answer(
+        &mut stage,
+        &request,
+        "200 OK",
+        "Contact: <sip:alice@10.0.0.1>;expires=60\r\n",
+    );
     let request = passed(&mut stage, "b", "Contact: *\r\nExpires: 0\r\n");
     answer(&mut stage, &request, "200 OK", "");
     assert_eq!((Health::Down, Cause::Removed), health(&stage));
@@ -168,13 +224,24 @@ fn invite_by_path(path: &str, branch: &str) -> String {
 #[test]
 fn a_call_that_comes_back_by_our_path_goes_to_the_phones_flow() {
     let mut stage = stage(ForeignMode::Path);
-    let request = passed(&mut stage, "a", "Contact: <sip:alice@10.0.0.1>;expires=60\r\n");
+    let request = passed(
+        &mut stage,
+        "a",
+        "Contact: <sip:alice@10.0.0.1>;expires=60\r\n",
+    );
     let path = path_of(&request).to_owned();
     stage.receive(&invite_by_path(&path, "i1"), at(HOP));
     let sent = stage.sent();
-    let invite = sent.iter().find(|sent| sent.text.starts_with("INVITE ")).unwrap();
+    let invite = sent
+        .iter()
+        .find(|sent| sent.text.starts_with("INVITE "))
+        .unwrap();
     assert_eq!(at(PHONE), invite.destination);
-    assert!(invite.text.starts_with("INVITE sip:alice@10.0.0.1 SIP/2.0\r\n"));
+    assert!(
+        invite
+            .text
+            .starts_with("INVITE sip:alice@10.0.0.1 SIP/2.0\r\n")
+    );
     assert_eq!(None, invite.header("Route"));
     assert!(invite.header("Record-Route").is_some());
 }
@@ -182,12 +249,24 @@ fn a_call_that_comes_back_by_our_path_goes_to_the_phones_flow() {
 #[test]
 fn nobody_but_the_registrar_comes_by_our_path_and_no_token_is_forged() {
     let mut stage = stage(ForeignMode::Path);
-    let request = passed(&mut stage, "a", "Contact: <sip:alice@10.0.0.1>;expires=60\r\n");
+    let request = passed(
+        &mut stage,
+        "a",
+        "Contact: <sip:alice@10.0.0.1>;expires=60\r\n",
+    );
     let path = path_of(&request).to_owned();
-    let sent = exchange(&mut stage, &invite_by_path(&path, "i2"), at("203.0.113.66:5060"));
+    let sent = exchange(
+        &mut stage,
+        &invite_by_path(&path, "i2"),
+        at("203.0.113.66:5060"),
+    );
     assert_eq!(vec![403], sent.iter().map(status).collect::<Vec<_>>());
     let digit = if path.as_bytes()[6] == b'0' { "1" } else { "0" };
     let forged = format!("{}{digit}{}", &path[..6], &path[7..]);
     let sent = exchange(&mut stage, &invite_by_path(&forged, "i3"), at(HOP));
-    assert_eq!(vec![403], sent.iter().map(status).collect::<Vec<_>>(), "a core peer it is not");
+    assert_eq!(
+        vec![403],
+        sent.iter().map(status).collect::<Vec<_>>(),
+        "a core peer it is not"
+    );
 }
