@@ -166,9 +166,10 @@ fn a_short_cut_of_ours_takes_no_line_down_although_each_has_to_be_well_for_a_whi
         fleet.run(seconds(30), nobody);
         assert_eq!(0, fleet.fell.len(), "after {length} s");
         assert_eq!(1000, fleet.count(Health::Up), "after {length} s");
+        // Lines of which nothing is known outlast a cut of less than five seconds by themselves.
         let told = fleet.told();
         assert!(
-            told.len() == 2 && told[1] == (false, "answered"),
+            length <= 5 && told.is_empty() || told.len() == 2 && told[1] == (false, "answered"),
             "{told:?} after {length} s"
         );
     }
