@@ -433,6 +433,13 @@ fn lines_of_the_boundary_are_checked_field_by_field() {
         delta.lines[0].peers[0].address.to_string(),
         "lowest priority number first"
     );
+    let unresolved = LineSpec {
+        peers: vec![],
+        ..good.clone()
+    };
+    Delta::default()
+        .push_line(unresolved)
+        .expect("its peers are named, and no name is resolved yet");
     let bad = [
         LineSpec {
             line_id: String::new(),
@@ -444,10 +451,6 @@ fn lines_of_the_boundary_are_checked_field_by_field() {
         },
         LineSpec {
             kind: "registered".into(),
-            ..good.clone()
-        },
-        LineSpec {
-            peers: vec![],
             ..good.clone()
         },
         LineSpec {

@@ -180,9 +180,6 @@ impl Line {
                 "a registered line has no static peers".to_string(),
             ));
         }
-        if kind == LineKind::Static && spec.peers.is_empty() {
-            return Err(fault("peers", "a static line needs a peer".to_string()));
-        }
         if kind == LineKind::Static && !spec.users.is_empty() {
             return Err(fault(
                 "users",
