@@ -102,7 +102,7 @@ def _run(chosen: Sequence[Scenario], arguments: argparse.Namespace) -> int:
     apart = [one for one in chosen if one.alone]
     failed: list[str] = []
     _spawn(waiting, arguments.jobs, arguments, folder, failed)
-    _spawn(apart, 1, arguments, folder, failed)
+    _spawn(apart, max(arguments.jobs // 2, 1), arguments, folder, failed)
     runs = [json.loads((folder / f"{one.key}.json").read_text()) for one in chosen if (folder / f"{one.key}.json").exists()]
     pictures = {run["key"]: (folder / f"{run['key']}.svg").read_text() for run in runs}
     print("\n".join(report.table(runs)))

@@ -12,6 +12,7 @@ from tests.faults.laboratory import plan
 
 REALM = "sip.laboratory.invalid"
 TRUNK, GATEWAY, PAIR = "line-trunk", "line-gateway", "line-pair"
+GATEWAY_NAME = "gateway.customer.invalid"
 TRUNK_USER, TRUNK_PASSWORD = "trunk-a", "secret-of-trunk-a"
 REGION = "access-node-1"
 _FLEET = "+49302100"
@@ -55,9 +56,9 @@ def trunk(request_uri: str = "") -> Customer:
     )
 
 
-def gateway() -> Customer:
-    """A static gateway with a public address."""
-    return Customer(GATEWAY, "PMX NGN", "+4940669691", "+491713920030", peers=(f"{plan.SECOND}:{plan.SIP_PORT}",))
+def gateway(host: str = plan.SECOND) -> Customer:
+    """A static gateway with a public address, known by it or by a name."""
+    return Customer(GATEWAY, "PMX NGN", "+4940669691", "+491713920030", peers=(f"{host}:{plan.SIP_PORT}",))
 
 
 def pair() -> Customer:

@@ -9,7 +9,7 @@
 - **lost**: neither the phone nor a diversion, although the system was up from the INVITE to the failure, or for Timer B (32 s) when
   nothing came. **open at kill**: the same while the system was down for a part of that time.
 - **first diverted**: INVITE to 302 of the first call that was placed after the fault and diverted; **slowest**: of any of them.
-- **fault → all**: from the fault to the last call that was placed before the repair and not diverted. **fault → at once**: to
+- **fault → all**: from when the fault is in force to the last call that was placed before the repair and not diverted. **fault → at once**: to
   the first call answered 302 within 100 ms. **fault → down**: to the verdict.
 - **repair → delivered**: from the moment when the line is reachable, its phone system works and its registration leads to it, to
   the first ringing or answer that a caller gets after that. Where calls go to many lines: to the last call that was still

@@ -63,10 +63,12 @@ async def run(scenario: Scenario, *, seed: int, systems: Sequence[str], say: Say
 async def _build(scenario: Scenario, seed: int, name: str) -> Side:
     lab = Laboratory(seed=seed, forwarding=scenario.forwarding)
     await asyncio.to_thread(lab.__enter__)
+    if scenario.named:
+        lab.names.start({customers.GATEWAY_NAME: [plan.SECOND]})
     system = _system(scenario, lab, name)
     lab.actors.server = system
     await asyncio.to_thread(system.start)
-    lines = _customers(scenario)
+    lines = _customers(scenario, by_name=scenario.named and name == "sipproxy")
     await asyncio.to_thread(system.provision, lines)
     side = Side(lab, system, lines)
     side.up.begin()
@@ -79,14 +81,20 @@ def _system(scenario: Scenario, lab: Laboratory, name: str) -> System:
     if name == "kamailio":
         return KamailioPeer(lab.namespaces.us, lab.folder, realm=customers.REALM, environment=environment)
     if name == "sipproxy":
-        return Ours(lab.namespaces.us, lab.folder, changes=scenario.settings, environment=environment)
+        name_server = plan.NAME_SERVER if scenario.named else ""
+        return Ours(lab.namespaces.us, lab.folder, changes=scenario.settings, environment=environment, name_server=name_server)
     raise ValueError(f"there is no system {name}")
 
 
-def _customers(scenario: Scenario) -> list[customers.Customer]:
+def _customers(scenario: Scenario, *, by_name: bool) -> list[customers.Customer]:
     # A single phone wants its own contact in the Request-URI, not the number that was called.
     trunk = customers.trunk("contact" if scenario.phone == "baresip" else "")
-    single = {"trunk": trunk, "gateway": customers.gateway(), "pair": customers.pair(), "fleet": trunk}
+    single = {
+        "trunk": trunk,
+        "gateway": customers.gateway(customers.GATEWAY_NAME if by_name else plan.SECOND),
+        "pair": customers.pair(),
+        "fleet": trunk,
+    }
     return [single[scenario.line], *customers.fleet(scenario.fleet, scenario.region)]
 
 
@@ -234,7 +242,7 @@ class _WatchedFlapping(faults.Flapping):
 
 
 async def _begin(scenario: Scenario, side: Side, fault: faults.Fault) -> float:
-    """Break it. A line counts as unable from before the first move."""
+    """Break it; return when it was in force. A line counts as unable from before the first move."""
     first = fault.first if isinstance(fault, faults.Amid) else fault
     lines = _concerned(scenario, side, first)
     if isinstance(fault, faults.Flapping):
@@ -251,7 +259,8 @@ async def _begin(scenario: Scenario, side: Side, fault: faults.Fault) -> float:
     await asyncio.to_thread(fault.begin, side.lab)
     if restarts:
         side.up.begin()
-    return began
+        return began
+    return began if isinstance(first, faults.RegistrationExpires) else time.time()
 
 
 async def _meanwhile(side: Side, fault: faults.Amid) -> None:

@@ -64,6 +64,8 @@ class Scenario:
     kamailio: bool = True
     clock: bool = False
     """The system runs with a wall clock that can jump."""
+    named: bool = False
+    """The gateway is known to us by a name; Kamailio, which would hold a worker for each look-up, has its address."""
     settings: dict[str, Any] = field(default_factory=dict)
     judged: bool = True
     phone: Literal["ours", "sipp", "baresip"] = "ours"
@@ -175,7 +177,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario("slow", faults.slow, limits=_NONE, fault_s=30.0),
     Scenario("disordered", faults.disordered, limits=_NONE, fault_s=30.0),
-    Scenario("names-gone", faults.NamesGone, limits=_NONE),
+    Scenario("names-gone", faults.NamesGone, line="gateway", named=True, limits=_NONE),
+    Scenario("names-hung", lambda: faults.NamesGone(hung=True), line="gateway", named=True, limits=_NONE),
     Scenario("clock-forward", lambda: faults.ClockJump(3600), limits=_NONE, clock=True),
     Scenario("clock-back", lambda: faults.ClockJump(-3600), limits=_NONE, clock=True),
     Scenario("server-restarted", ServerRestarted, limits=_NONE),

@@ -14,6 +14,7 @@ from tests.faults.laboratory.namespaces import Namespace
 from tests.harness.service import PROFILES, Service, command
 
 WORKERS = 2
+_WITH_RESOLVER = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
 
 
 class System(Protocol):
@@ -55,6 +56,7 @@ class Ours:
         *,
         changes: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
+        name_server: str = "",
     ) -> None:
         self._where = where
         settings: dict[str, Any] = {
@@ -70,6 +72,11 @@ class Ours:
         launcher = command()
         if environment:
             launcher = ["env", *(f"{name}={value}" for name, value in environment.items()), *launcher]
+        if name_server:
+            resolver = folder / "resolv.conf"
+            resolver.write_text(f"nameserver {name_server}\n", encoding="ascii")
+            # A mount namespace of its own: /etc/resolv.conf is that file for this process alone.
+            launcher = ["unshare", "--mount", "sh", "-c", _WITH_RESOLVER, str(resolver), *launcher]
         with where.inside():
             self.service = Service(
                 folder / "sipproxy", workers=WORKERS, host=plan.PROXY, port=plan.SIP_PORT, changes=settings, launcher=launcher
@@ -91,7 +98,7 @@ class Ours:
             if self._admin.request("status", limit=1)["lines_matching"] >= len(customers):
                 return
             time.sleep(0.05)
-        raise AssertionError("the service did not take the lines over")
+        raise AssertionError(f"the service did not take the lines over:\n{self.service.log()[-3000:]}")
 
     def kill(self) -> None:
         """``kill -9``."""
