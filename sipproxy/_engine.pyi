@@ -23,6 +23,7 @@ __all__ = [
     "RouteTable",
     "SettingsError",
     "VirtualEngine",
+    "detection_bounds",
     "digest_answer",
     "parse_message",
 ]
