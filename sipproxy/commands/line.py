@@ -94,6 +94,8 @@ def _rows(result: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("target", f"{target['address']} {target['health']}{rtt}, last seen {clock(target['last_seen_unix_ms'])}"))
     bounds = result["detection"]
     if bounds is not None:
-        lossy = f"{bounds['bound_s']:g} s at most on a line that loses packets"
-        rows.append(("a silent cut", f"is noticed within {bounds['clean_s']:g} s, {lossy} (profile {result['profile']})"))
+        clean, fresh, bound, back = (f"{bounds[name]:g} s" for name in ("clean_s", "fresh_s", "bound_s", "recovery_s"))
+        noticed = f"within {clean} on a line that lost nothing for long, {fresh} on one that is new, {bound} on the worst"
+        rows.append(("a silent cut", f"is noticed {noticed} (profile {result['profile']})"))
+        rows.append(("its return", f"is noticed within {back} after a first fall"))
     return rows

@@ -3,9 +3,9 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from registrar_watch.bounds import detection_s
 from routing.model import Wish
 from rules_store import StoreError
+from sipproxy._engine import detection_bounds
 from sipproxy.admin.protocol import Json
 from sipproxy.errors import AdminError
 from sipproxy.operations.arguments import argument
@@ -76,7 +76,7 @@ async def _show(service: "Service", key: str) -> dict[str, Any]:
         "armed": list(covered.armed),
         "unarmed": list(covered.unarmed),
         "unarmed_count": covered.unarmed_count,
-        "detection": detection_s(profile)._asdict() if profile is not None else None,
+        "detection": detection_bounds(profile) if profile is not None else None,
         "last": last,
     }
 

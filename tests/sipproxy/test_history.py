@@ -226,7 +226,9 @@ def test_wishes_are_stored_with_their_author_and_act_at_once(start_service: Star
         assert "forced_down by " in shown
         assert "Tausch der Anlage" in shown
         assert "up since" in shown, "the observation is not touched"
-        assert "is noticed within" in shown
+        told_bounds = " ".join(shown.split())
+        assert "is noticed within 1.1 s on a line that lost nothing for long," in told_bounds, "0.5 s, and twice 0.3 s"
+        assert "is noticed within 0.6 s after a first fall" in told_bounds, "0.3 s of hold and a fast interval, and 0.3 s"
         service.run("line", "enable", TRUNK.line)
         until(lambda: service.lines()[TRUNK.line]["wish"] == "enabled", what="the wish to be taken back")
         core.whole_call(TRUNK.number)
