@@ -20,7 +20,6 @@ def _profile(
     hold_s: float = 5.0,
     judge_options: bool = True,
     judge_registration: bool = True,
-    answer_timer_s: float = 1.9,
     trying_timer_s: float = 6.0,
     suspect_timer_s: float = 0.8,
     fault_codes: tuple[int, ...] = (408, 503),
@@ -52,8 +51,9 @@ def _profile(
         "judge_options": judge_options,
         "judge_registration": judge_registration,
         # A phone system in order sends 100 within 200 ms. Timer A retransmits at 0.5 s and 1.5 s (RFC 3261 §17.1.1.2), so at
-        # 1.9 s three copies were sent and none was answered.
-        "answer_timer_s": answer_timer_s,
+        # 1.9 s three copies were sent and none was answered. The same for all products: the first call after a fault is diverted
+        # within 2 s.
+        "answer_timer_s": 1.9,
         # 100 and nothing more: the system lives but gets nowhere; longer, for slow gateways towards ISDN.
         "trying_timer_s": trying_timer_s,
         # Ringing is the phone's affair: Timer C, more than three minutes (RFC 3261 §16.6 step 11).
@@ -74,8 +74,8 @@ def _profile(
 _ALL = (
     # Registered phone system or device: registration, OPTIONS and calls.
     _profile("registered"),
-    # Access device with ISDN or analogue behind it: dialling through to the terminal takes longer.
-    _profile("access-device", answer_timer_s=3.0, trying_timer_s=10.0),
+    # Access device with ISDN or analogue behind it: it sends 100 itself, and dialling through to the terminal takes longer.
+    _profile("access-device", trying_timer_s=10.0),
     # Static peers: there is no registration to judge by. 500 before 18x is how gateways say that their trunk side is gone.
     _profile("static", judge_registration=False, fault_codes=(408, 500, 503)),
     # A trunk that is static or registered as ordered: a static line has no registration, so it is not judged by one.
