@@ -61,7 +61,8 @@ pub(super) struct Budget {
     part: u64,
 }
 
-/// OPTIONS a second and worker to targets in doubt: a quarter of a core, as measured, and 12,500 targets at the usual half second.
+/// OPTIONS a second and worker to targets in doubt: 12,500 targets at the usual half second. That it costs a quarter
+/// of a core is estimated, not measured.
 const PER_SECOND: u32 = 25_000;
 /// The budget is dealt out in so many parts of a second.
 const PARTS: u64 = 10;
