@@ -175,4 +175,4 @@ lock: $(STAMPS)/venv ## Renew the lock files of the Python packages
 	@$(BIN)/python $(LOCK) --extra build --extra test --extra lint -c requirements.lock -o requirements-dev.lock
 
 clean: ## Remove the environment and everything built
-	@rm -rf $(VENV) dist .tmp engine/target engine/fuzz/target sipproxy/_engine*.so
+	@rm -rf $(VENV) dist .tmp engine/target engine/fuzz/target benchmarks/loadgen/target tests/faults/laboratory/box/target sipproxy/_engine*.so
