@@ -12,8 +12,8 @@ use arc_swap::ArcSwapOption;
 use route_core::{Cause, Health, LineSlot, LineView, Unreachable, Wish};
 use sip_core::time::Timestamp;
 
-/// What is assumed of a target before anything was measured: one round trip in ten is lost.
-pub(crate) const LOSS_UNKNOWN: u16 = 100;
+/// What is assumed of a target before anything was measured: one round trip in four is lost (the prior of route-core's `learnt`).
+pub(crate) const LOSS_UNKNOWN: u16 = 250;
 
 /// A contact of a registered line, or a peer of a static one.
 pub(crate) struct Target {

@@ -17,7 +17,7 @@ use sip_core::transaction::Event;
 
 use super::{Call, ContextId, Fate, Heard};
 use crate::calls::Step;
-use crate::slots::Target;
+use crate::slots::{LOSS_UNKNOWN, Target};
 use crate::worker::{Core, Letter, View};
 
 /// Below this, in thousandths, a line's loss is proven to be small.
@@ -26,8 +26,9 @@ const CLEAN: u16 = 30;
 /// Microseconds of round trip above which the third copy with T1, after 1.5 s, is not answered within the answer timer.
 const LONG: u32 = 200_000;
 
-/// Above this so much is lost that four copies may all be; a line that nothing is known of is below it.
-const LOSSY: u16 = 150;
+/// Above this so much is lost that four copies may all be. It is what a line is taken for that nothing is known of: one that never
+/// lost anything gets no more than the answer timer.
+const LOSSY: u16 = LOSS_UNKNOWN;
 
 /// First repetition of the INVITE where the line is not proven clean: five copies within the answer timer.
 const HURRY: Duration = Duration::from_millis(80);
