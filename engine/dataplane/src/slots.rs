@@ -146,6 +146,8 @@ pub(crate) struct Slot {
     cause: AtomicU32,
     /// A call may be tried although calls took the line down.
     trial: AtomicBool,
+    /// The line is down, but answers again.
+    answering: AtomicBool,
     /// One more than the slot of the line that watches a foreign line's next hops; 0: none.
     watch: AtomicU32,
     /// So many calls still carry the short timer, for the line has just come back.
@@ -177,6 +179,7 @@ impl Slot {
             wish,
             bound: self.has_targets(),
             trial: self.trial.load(Ordering::Relaxed),
+            answering: self.answering.load(Ordering::Relaxed),
         }
     }
 
@@ -191,6 +194,10 @@ impl Slot {
     pub(crate) fn set_watch(&self, watch: Option<LineSlot>) {
         let word = watch.map_or(0, |LineSlot(slot)| slot.saturating_add(1));
         self.watch.store(word, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_answering(&self, answering: bool) {
+        self.answering.store(answering, Ordering::Relaxed);
     }
 
     pub(crate) fn set_trial(&self, due: bool) {

@@ -6,6 +6,7 @@
 //! | suspect, unknown | armed, with a usable target | the same with the short answer timer |
 //! | suspect, unknown | else | proxy with the normal answer timer, without rescue |
 //! | down | armed, with a usable target | redirect |
+//! | down, but it answers again and only rests out its hold | armed, with a usable target | proxy with the short answer timer, rescued by the rule |
 //! | down by calls, a trial is due | armed, with a usable target | proxy with the short answer timer, rescued by the rule |
 //! | down | else | proxy as a last try, without rescue |
 //! | not registered | else | unavailable: there is no address to try |
@@ -36,6 +37,8 @@ pub struct LineView {
     pub bound: bool,
     /// Whether this call may be tried although calls took the line down ([`crate::TargetHealth::trial_due`]).
     pub trial: bool,
+    /// Whether a line that is down answers again: it waits for more answers, or for the end of `hold`.
+    pub answering: bool,
 }
 
 impl LineView {
@@ -46,6 +49,7 @@ impl LineView {
         wish: Wish::Enabled,
         bound: true,
         trial: false,
+        answering: false,
     };
 }
 
@@ -182,8 +186,8 @@ pub fn decide(
         _ => Cause::Wish,
     };
     if let Some(rule) = armed {
-        if view.trial && view.bound && view.wish == Wish::Enabled {
-            return trial(slot, rule.slot, trace);
+        if let Some(decision) = tried_again(slot, view, rule.slot, interconnect, trace) {
+            return decision;
         }
         trace.step(Step::Decision, || {
             format!(
@@ -359,6 +363,33 @@ fn proxy(
         trial: false,
         by_redirect: interconnect.redirect_only,
     }
+}
+
+/// A call that may go to a line although it is down.
+fn tried_again(
+    line: LineSlot,
+    view: LineView,
+    rescue: RuleSlot,
+    interconnect: InterconnectFlags,
+    trace: &mut impl Trace,
+) -> Option<Decision> {
+    if !view.bound || view.wish != Wish::Enabled {
+        return None;
+    }
+    if view.answering {
+        trace.step(Step::Health, || {
+            "it answers again, so calls may try it until it is up for good".to_string()
+        });
+        let rescue = Some(rescue);
+        return Some(proxy(
+            line,
+            AnswerTimer::Suspect,
+            rescue,
+            interconnect,
+            trace,
+        ));
+    }
+    view.trial.then(|| trial(line, rescue, trace))
 }
 
 fn trial(line: LineSlot, rescue: RuleSlot, trace: &mut impl Trace) -> Decision {

@@ -164,12 +164,15 @@ fn every_state_with_every_rule() {
             Wish::ForcedUp,
             Wish::Drill,
         ] {
-            for (bound, trial, mark) in [
-                (true, false, ""),
-                (false, false, ", not bound"),
-                (true, true, ", trial due"),
+            for (bound, trial, answering, mark) in [
+                (true, false, false, ""),
+                (false, false, false, ", not bound"),
+                (true, true, false, ", trial due"),
+                (true, false, true, ", answers again"),
             ] {
-                if trial && (health, wish) != (Health::Down, Wish::Enabled) {
+                if trial && (health, wish) != (Health::Down, Wish::Enabled)
+                    || answering && health != Health::Down
+                {
                     continue;
                 }
                 writeln!(text, "{}, {}{mark}", health.name(), wish.name())
@@ -180,6 +183,7 @@ fn every_state_with_every_rule() {
                         LineSlot(1) => LineView {
                             bound,
                             trial,
+                            answering,
                             ..view(health, wish)
                         },
                         _ => view(Health::Down, Wish::Enabled),

@@ -31,7 +31,12 @@ impl Core {
         };
         let targets = slot.targets().unwrap_or_default();
         for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
-            target.set_health(watch.health.health());
+            // Calls that may try a line again go to the target that answers.
+            let health = match watch.health.health() {
+                Health::Down if watch.health.answers_again() => Health::Suspect,
+                health => health,
+            };
+            target.set_health(health);
             let srtt_us = watch.health.round_trip().unwrap_or_default().as_micros();
             let srtt_us = u32::try_from(srtt_us).unwrap_or(u32::MAX);
             target.set_quality(watch.health.loss_per_mille(), srtt_us);
@@ -87,6 +92,7 @@ impl Core {
                 .push(self.shared.clock.unix_ms(now), body);
         }
         owned.stand(line, &targets, &profile.verdict, shared, view, now);
+        slot.set_answering(owned.answers_again());
         owned.offer_trial(slot, &profile.verdict, now);
         let grace_end = (owned.kind == LineKind::Registered
             && owned.registration == Registration::Unknown)
@@ -144,6 +150,16 @@ impl Owned {
         {
             watch.health.handle_trial_sent(now);
         }
+    }
+
+    /// Whether the line is down and yet something shows that calls would find it.
+    fn answers_again(&self) -> bool {
+        let targets = || {
+            self.watches
+                .iter()
+                .any(|watch| watch.health.answers_again())
+        };
+        self.verdict.health() == Health::Down && (self.verdict.held_back() || targets())
     }
 
     /// Keep the slot's trial flag current.

@@ -109,6 +109,11 @@ impl LineVerdict {
         self.cause
     }
 
+    /// Whether the line is down only because its `hold` is not over.
+    pub fn held_back(&self) -> bool {
+        self.held_back
+    }
+
     /// Judge anew, after any input to a target, a change of the registration, or [`LineVerdict::deadline`]. `targets` are all of the
     /// line's, the preferred first.
     ///

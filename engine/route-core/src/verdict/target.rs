@@ -441,6 +441,11 @@ impl TargetHealth {
         profile.judge_options.then_some(self.next_probe)
     }
 
+    /// Whether the target, though down, has given good evidence since its last fault, of a class that can bring it back.
+    pub fn answers_again(&self) -> bool {
+        self.health == Health::Down && self.evidence.good > 0
+    }
+
     /// Whether it takes a call to bring the target back.
     pub fn needs_trial(&self) -> bool {
         self.health == Health::Down && (self.class == Class::Call || !self.answers_options)
