@@ -21,7 +21,8 @@
 //!   times in a row. An answer that comes late takes its loss back; like any packet it proves nothing more.
 //! * An OPTIONS that never left, or whose answer we could not take, is void: it counts neither way.
 //! * One report that it is unreachable diverts its call; it alone takes nothing down, whatever `fall` is.
-//! * Calls that fail together are one fault: the next one counts after `fast_interval`.
+//! * Calls that fail together are one fault: the next one counts after `fast_interval`. Calls without any answer each count where no
+//!   packet came for a whole time-out: each has lost several copies of its INVITE.
 //! * A target that calls took down, or that answers no OPTIONS, gets a trial call each `fast_interval` once `hold` is over; otherwise, with
 //!   all its calls diverted, it could never prove itself.
 //! * A 503 with Retry-After is no fault: the target says when it is back, is asked again then, and one good answer is enough.
@@ -424,9 +425,14 @@ impl TargetHealth {
             }
         };
         self.evidence.last_fault = Some(now);
-        let together = self
-            .last_call_fault
-            .is_some_and(|last| now < last + profile.fast_interval);
+        let silent = outcome == CallOutcome::Silent
+            && self
+                .last_packet
+                .is_none_or(|packet| now >= packet + self.round_trip.timeout(&profile));
+        let together = !silent
+            && self
+                .last_call_fault
+                .is_some_and(|last| now < last + profile.fast_interval);
         if !together {
             self.last_call_fault = Some(now);
             self.evidence.call_faults = self.evidence.call_faults.saturating_add(1);
