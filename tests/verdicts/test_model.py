@@ -11,14 +11,18 @@ Hypothesis chooses what phones, cables, operators and kills do; the model keeps 
 At the end all phones live, and every line must come up; then all are cut, and every line must go down: nothing sticks.
 """
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from routing.profiles import PROFILES
+from sipproxy._engine import detection_bounds
 from tests.verdicts.network import SECOND, Phone, SimulatedNetwork, peer_address, registered_line, static_line
+
+if TYPE_CHECKING:
+    from sipproxy._engine import ProfileSettings
 
 ALONE, PAIR, REGISTERED = 1, 2, 3
 LINES = (ALONE, PAIR, REGISTERED)
@@ -115,7 +119,7 @@ class Verdicts(RuleBasedStateMachine):
             self.net.dial(slot)
             self.net.pass_time(apart_ms * 1000)
 
-    @rule(slot=line, wish=st.sampled_from(("enabled", "drained", "forced_down", "drill")))
+    @rule(slot=line, wish=st.sampled_from(("enabled", "drained", "forced_down", "forced_up", "drill")))
     def the_operator_wishes(self, slot: int, wish: str) -> None:
         self.net.wish(slot, wish)  # type: ignore[arg-type]
 
@@ -260,15 +264,13 @@ class Verdicts(RuleBasedStateMachine):
 
 
 def _detection_s(slot: int) -> float:
-    """Silence → down, of a target that was not measured for long (docs/verdicts.md)."""
-    settings_ = profile(slot)
-    step = max(settings_["fast_interval_s"], settings_["timeout_s"])
-    return float(settings_["interval_s"] + settings_["timeout_s"] + (settings_["fall"] - 1) * step)
+    """Silence → down, of a target that was not measured for long."""
+    return detection_bounds(cast("ProfileSettings", profile(slot)))["fresh_s"]
 
 
 TestVerdicts = Verdicts.TestCase
 TestVerdicts.settings = settings(
-    max_examples=60,
+    max_examples=100,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
