@@ -44,6 +44,10 @@ def main() -> None:
     several.add_argument("--quick", action="store_true", help="without those that want the machine for themselves (minutes each)")
     several.add_argument("--margin", type=float, default=0.0, help="seconds added to limits of time, for a busy machine")
     several.add_argument("--smoke", action="store_true", help="the smoke set")
+    joined = commands.add_parser(
+        "report", help="write the report anew from the folders of runs; of a scenario that is in several, the last"
+    )
+    joined.add_argument("folders", nargs="+", type=Path)
     single = commands.add_parser("one", help="run one scenario and write its data")
     single.add_argument("key")
     single.add_argument("--out", type=Path, help="folder for its JSON, calls and chart")
@@ -54,6 +58,8 @@ def main() -> None:
     if arguments.command == "list":
         for one in SCENARIOS:
             print(f"{one.key:30} {one.fault().title}")
+    elif arguments.command == "report":
+        print(report.write(*_gather(arguments.folders), facts()))
     elif arguments.command == "one":
         _one(scenario(arguments.key), _systems(scenario(arguments.key), arguments.systems), arguments.seed, arguments.out)
     else:
@@ -103,8 +109,7 @@ def _run(chosen: Sequence[Scenario], arguments: argparse.Namespace) -> int:
     failed: list[str] = []
     _spawn(waiting, arguments.jobs, arguments, folder, failed)
     _spawn(apart, max(arguments.jobs // 2, 1), arguments, folder, failed)
-    runs = [json.loads((folder / f"{one.key}.json").read_text()) for one in chosen if (folder / f"{one.key}.json").exists()]
-    pictures = {run["key"]: (folder / f"{run['key']}.svg").read_text() for run in runs}
+    runs, pictures = _gather([folder])
     print("\n".join(report.table(runs)))
     outside = [f"{run['key']}: {text}" for run in runs for text in _broken(run, arguments.margin)]
     for text in [*outside, *(f"{key}: did not come to its end" for key in failed)]:
@@ -113,6 +118,20 @@ def _run(chosen: Sequence[Scenario], arguments: argparse.Namespace) -> int:
     if not arguments.keep and runs:
         print(report.write(runs, pictures, machine))
     return 1 if outside or failed else 0
+
+
+def _gather(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the data and the pictures of all runs in the order of the scenarios."""
+    runs, pictures = [], {}
+    for one in SCENARIOS:
+        where = next((folder for folder in reversed(folders) if (folder / f"{one.key}.json").exists()), None)
+        if where:
+            ran = json.loads((where / f"{one.key}.json").read_text(encoding="utf-8"))
+            # The limits may have been written better since.
+            ran["broken"] = {row["system"]: broken(Row(**row), one.limits) for row in ran["rows"]}
+            runs.append(ran)
+            pictures[one.key] = (where / f"{one.key}.svg").read_text(encoding="utf-8")
+    return runs, pictures
 
 
 def _broken(ran: dict[str, Any], margin_s: float) -> list[str]:

@@ -159,7 +159,12 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("phone-killed", faults.PhoneKilled, limits=_ICMP, smoke=True),
     Scenario("phone-hung", _misbehaves("silent"), smoke=True),
     Scenario("phone-503", _misbehaves("unavailable"), limits=_ICMP),
-    Scenario("phone-503-retry-after", _misbehaves("retry_after"), limits=_ICMP),
+    # It asks for ten seconds of peace, the last time just before it is well again.
+    Scenario(
+        "phone-503-retry-after",
+        _misbehaves("retry_after"),
+        limits=Limits(first_diverted_s=AFTER_ICMP_S, delivered_s=RETURN_S + 10),
+    ),
     # 100 alone says that somebody is there: the trying timer holds, not the answer timer.
     Scenario("phone-100-only", _misbehaves("trying_only"), limits=Limits(first_diverted_s=None)),
     Scenario("phone-options-only", _misbehaves("options_only"), smoke=True),
