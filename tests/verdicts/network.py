@@ -79,6 +79,15 @@ class Phone:
                 count += 1
         return count
 
+    def longest_row(self, from_us: int, now_us: int, timeout_us: int) -> int:
+        """Count the most probes in a row without an answer in time, of those sent in an interval."""
+        longest = row = 0
+        for probe in self.probes:
+            if from_us <= probe.sent_us <= now_us - timeout_us:
+                row = 0 if probe.answered_us is not None else row + 1
+                longest = max(longest, row)
+        return longest
+
 
 @dataclass
 class Call:
