@@ -10,6 +10,7 @@ from tests.faults.laboratory.chart import Panel, svg
 from tests.faults.laboratory.customers import fleet, gateway, pair, trunk
 from tests.faults.laboratory.judge import broken
 from tests.faults.laboratory.measure import Observation, Row, Verdict, measure
+from tests.faults.laboratory.report import behind
 from tests.faults.laboratory.scenarios import SCENARIOS, Limits
 from tests.faults.laboratory.truth import LineTruth, Timeline, together
 
@@ -149,3 +150,11 @@ def test_scenarios_and_customers_are_told_apart_by_name() -> None:
     numbers = [number for customer in (trunk(), gateway(), pair(), *fleet(2000)) for number in customer.numbers()]
     assert len(set(numbers)) == len(numbers)
     assert sum(scenario.smoke for scenario in SCENARIOS) == 6
+
+
+def test_the_report_says_where_the_other_system_did_better() -> None:
+    ours = Row("key", "ours", offered=10, completed=5, diverted=5, wrongly_diverted=1, fault_to_down_s=2.9, first_diverted_s=1.90)
+    theirs = Row("key", "theirs", offered=10, completed=5, diverted=5, fault_to_down_s=2.1, first_diverted_s=1.88)
+    found = behind({"rows": [ours.as_json(), theirs.as_json()]})
+    assert found == ["wrongly diverted 1, theirs 0", "fault → down 2.9 s, theirs 2.1 s"]
+    assert behind({"rows": [theirs.as_json(), ours.as_json()]}) == []

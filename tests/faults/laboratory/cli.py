@@ -57,7 +57,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.command == "list":
         for one in SCENARIOS:
-            print(f"{one.key:30} {one.fault().title}")
+            print(f"{one.key:30} {one.title}")
     elif arguments.command == "report":
         print(report.write(*_gather(arguments.folders), facts()))
     elif arguments.command == "one":
@@ -127,7 +127,8 @@ def _gather(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], dict[str, st
         where = next((folder for folder in reversed(folders) if (folder / f"{one.key}.json").exists()), None)
         if where:
             ran = json.loads((where / f"{one.key}.json").read_text(encoding="utf-8"))
-            # The limits may have been written better since.
+            # Limits and titles may have been written better since.
+            ran["title"] = one.title
             ran["broken"] = {row["system"]: broken(Row(**row), one.limits) for row in ran["rows"]}
             runs.append(ran)
             pictures[one.key] = (where / f"{one.key}.svg").read_text(encoding="utf-8")

@@ -1,5 +1,7 @@
 """Says where a row breaks its scenario's limits."""
 
+from collections import Counter
+
 from tests.faults.laboratory.measure import Row
 from tests.faults.laboratory.scenarios import Limits
 
@@ -23,7 +25,9 @@ def _counts(row: Row, limits: Limits) -> list[str]:
     if not limits.diverts and row.diverted > row.wrongly_diverted:
         found.append(f"{row.diverted} calls were diverted")
     if row.violations:
-        found.append(f"a caller saw what it must not: {row.violations[:3]}")
+        kinds = Counter(text.partition(": ")[2] for text in row.violations)
+        said = ", ".join(f"{count} × {kind}" for kind, count in kinds.most_common(3))
+        found.append(f"callers saw what they must not: {said}")
     if row.offered == row.diverted or not row.offered:
         found.append("no call reached a phone: the run shows nothing")
     return found

@@ -23,7 +23,7 @@ RING_AFTER_S = 0.3
 _REGISTER_RETRY_S = 5.0
 """After a REGISTER that failed. Phones wait longer; the laboratory counts from the registration, so waiting teaches nothing."""
 _KEEP_S = 40.0
-_ON_THE_WAY_S = 0.1
+_ON_THE_WAY_S = 0.01
 
 
 class Mode(enum.Enum):

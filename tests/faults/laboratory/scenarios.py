@@ -64,6 +64,8 @@ class Scenario:
     kamailio: bool = True
     clock: bool = False
     """The system runs with a wall clock that can jump."""
+    called: str = ""
+    """Its title where the fault's own does not tell it from others."""
     named: bool = False
     """The gateway is known to us by a name; Kamailio, which would hold a worker for each look-up, has its address."""
     settings: dict[str, Any] = field(default_factory=dict)
@@ -72,6 +74,11 @@ class Scenario:
     smoke: bool = False
     percent: float = 0.0
     """Loss per direction on a line whose diversions are compared with the arithmetic of retransmissions (`arithmetic`)."""
+
+    @property
+    def title(self) -> str:
+        """What the report calls it."""
+        return self.called or self.fault().title
 
     @property
     def length_s(self) -> float:
@@ -125,7 +132,8 @@ class RegionCut(faults.FleetCut):
     def begin(self, lab: Laboratory) -> None:
         """Lose what goes to the node's network and comes from it."""
         drops = "\n".join(f"ip {way} {plan.fleet_address(0)}-{plan.fleet_address(999)} drop" for way in ("saddr", "daddr"))
-        lab.namespaces.edge.nft(f"table ip node {{ chain forward {{ type filter hook forward priority filter;\n{drops}\n}} }}\n")
+        chain = f"chain forward {{\ntype filter hook forward priority filter;\n{drops}\n}}"
+        lab.namespaces.edge.nft(f"table ip node {{\n{chain}\n}}\n")
 
     def end(self, lab: Laboratory) -> None:
         """Let it pass."""
@@ -150,25 +158,32 @@ SCENARIOS: tuple[Scenario, ...] = (
         rate=5.0,
         smoke=True,
         limits=Limits(first_diverted_s=None, down_s=SILENT_CUT_S),
+        called="data line cut, without calls",
     ),
     # The router needs three seconds to find out that nobody is there; until then the line is silent.
     Scenario("customer-network-cut", faults.LanUnplugged),
     Scenario("customer-network-cut-silent", faults.LanSilent),
     Scenario("router-dead", faults.RouterDead, reregister_s=2.0, limits=_ICMP),
     Scenario("router-reboot", faults.RouterReboot, reregister_s=2.0, fault_s=10.0),
-    Scenario("phone-killed", faults.PhoneKilled, limits=_ICMP, smoke=True),
-    Scenario("phone-hung", _misbehaves("silent"), smoke=True),
-    Scenario("phone-503", _misbehaves("unavailable"), limits=_ICMP),
+    Scenario("phone-killed", faults.PhoneKilled, limits=_ICMP, smoke=True, called="phone system killed (port unreachable)"),
+    Scenario("phone-hung", _misbehaves("silent"), smoke=True, called="phone system hung (reads, never answers)"),
+    Scenario("phone-503", _misbehaves("unavailable"), limits=_ICMP, called="phone system answers 503"),
     # It asks for ten seconds of peace, the last time just before it is well again.
     Scenario(
         "phone-503-retry-after",
         _misbehaves("retry_after"),
         limits=Limits(first_diverted_s=AFTER_ICMP_S, delivered_s=RETURN_S + 10),
+        called="phone system answers 503 with Retry-After: 10",
     ),
     # 100 alone says that somebody is there: the trying timer holds, not the answer timer.
-    Scenario("phone-100-only", _misbehaves("trying_only"), limits=Limits(first_diverted_s=None)),
-    Scenario("phone-options-only", _misbehaves("options_only"), smoke=True),
-    Scenario("phone-invites-only", faults.InvitesOnly, limits=_NONE),
+    Scenario(
+        "phone-100-only",
+        _misbehaves("trying_only"),
+        limits=Limits(first_diverted_s=None),
+        called="phone system answers 100 and no more",
+    ),
+    Scenario("phone-options-only", _misbehaves("options_only"), smoke=True, called="phone system answers OPTIONS, not INVITE"),
+    Scenario("phone-invites-only", faults.InvitesOnly, limits=_NONE, called="phone system answers INVITE, not OPTIONS"),
     Scenario("registration-expires", faults.RegistrationExpires, expires_s=10, refresh_s=4.0, fault_s=26.0, limits=_ICMP),
     Scenario("deregisters", faults.Deregisters, limits=_ICMP),
     Scenario("loss-5", lambda: faults.loss(5), limits=_NONE, fault_s=40.0),
@@ -193,17 +208,41 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("uplink-cut", faults.UplinkCut, fleet=60),
     Scenario("uplink-unplugged", faults.UplinkUnplugged, fleet=60, limits=_ICMP),
     Scenario("thousand-lines", RegionCut, line="fleet", fleet=1400, region=1000, rate=40.0, fault_s=24.0, alone=True),
-    Scenario("all-lines", faults.FleetCut, line="fleet", fleet=1000, rate=40.0, fault_s=24.0, alone=True),
+    Scenario(
+        "all-lines",
+        faults.FleetCut,
+        line="fleet",
+        fleet=1000,
+        rate=40.0,
+        fault_s=24.0,
+        alone=True,
+        called="a thousand lines at once, no other is left",
+    ),
     # Hold and penalty keep calls away from a line that comes and goes: that is their purpose, so what they cost is reported, not limited.
     Scenario("flapping", faults.Flapping, fault_s=60.0, limits=Limits(wrongly_diverted=None, delivered_s=None)),
     Scenario("primary-dead", faults.PrimaryDead, line="pair", forwarding=True, limits=_NONE, smoke=True),
     Scenario("both-peers-dead", faults.BothPeersDead, line="pair", forwarding=True, limits=_ICMP),
-    Scenario("gateway-hung", faults.PhoneStopped, line="pair", forwarding=True, phone="sipp", limits=_NONE),
-    Scenario("baresip-hung", faults.PhoneStopped, phone="baresip"),
-    Scenario("baresip-killed", faults.PhoneKilled, phone="baresip", limits=_ICMP),
+    Scenario(
+        "gateway-hung",
+        faults.PhoneStopped,
+        line="pair",
+        forwarding=True,
+        phone="sipp",
+        limits=_NONE,
+        called="SIPp, primary of two, stopped",
+    ),
+    Scenario("baresip-hung", faults.PhoneStopped, phone="baresip", called="baresip stopped"),
+    Scenario("baresip-killed", faults.PhoneKilled, phone="baresip", limits=_ICMP, called="baresip killed"),
     # The long ones: no wrong diversion in 10,000 calls, no false verdict in 100 line-hours (2,000 lines for three minutes).
     Scenario(
-        "ten-thousand-calls", lambda: faults.slow(percent=5), fault_s=200.0, rate=50.0, limits=_NONE, alone=True, percent=5.0
+        "ten-thousand-calls",
+        lambda: faults.slow(percent=5),
+        fault_s=200.0,
+        rate=50.0,
+        limits=_NONE,
+        alone=True,
+        percent=5.0,
+        called="10,000 calls, round trip 400 ms, loss 5 %",
     ),
     Scenario(
         "four-thousand-calls-at-20",
@@ -213,6 +252,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         limits=_LOSSY,
         alone=True,
         percent=20.0,
+        called="4,000 calls, round trip 400 ms, loss 20 %",
     ),
     Scenario(
         "hundred-line-hours",
@@ -224,6 +264,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         limits=_NONE,
         alone=True,
         percent=5.0,
+        called="100 line-hours, round trip 400 ms, loss 5 %",
     ),
     Scenario(
         "hundred-line-hours-at-20",
@@ -235,6 +276,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         limits=Limits(wrongly_diverted=None, false_verdicts=1, first_diverted_s=None, delivered_s=None),
         alone=True,
         percent=20.0,
+        called="100 line-hours, round trip 400 ms, loss 20 %",
     ),
 )
 """All of them; the four causes first."""
