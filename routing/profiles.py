@@ -27,7 +27,7 @@ def _profile(
     return {
         "name": name,
         # Ten seconds between probes: with fast confirmation a silent fault is a verdict after at most
-        # 10 s + 2 × 1 s + 0.5 s = 12.5 s, 7 s on average, at 0.1 packets a second and line (docs/verdicts.md).
+        # 10 s + 2 × 0.5 s + 1 s = 12 s, 6.5 s on average, at 0.1 packets a second and line (docs/verdicts.md).
         "interval_s": 10.0,
         # After the first lost probe the next follow quickly: doubt is short, and one lost packet changes nothing.
         "fast_interval_s": 0.5,

@@ -475,7 +475,7 @@ fn the_times_of_the_default_profile_are_those_of_the_documentation() {
     };
     let millis = |known| worst_case_detection(&profile, known).as_millis();
     assert_eq!(
-        [12_500, 14_000, 17_000],
+        [12_000, 13_250, 17_000],
         [Known::Clean, Known::Fresh, Known::Bound].map(millis)
     );
     assert_eq!(6_500, worst_case_recovery(&profile).as_millis());

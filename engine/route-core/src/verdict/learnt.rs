@@ -79,9 +79,14 @@ impl RoundTrip {
         (self.smoothed_us > 0).then(|| Duration::from_micros(u64::from(self.smoothed_us)))
     }
 
+    /// When an answer should be there.
+    pub(super) fn expected(self) -> Duration {
+        let us = u64::from(self.smoothed_us) + 4 * u64::from(self.variation_us);
+        Duration::from_micros(us)
+    }
+
     /// When an OPTIONS counts as lost. `profile` is sane.
     pub(super) fn timeout(self, profile: &Profile) -> Duration {
-        let us = u64::from(self.smoothed_us) + 4 * u64::from(self.variation_us);
-        Duration::from_micros(us).clamp(profile.timeout, profile.timeout_max)
+        self.expected().clamp(profile.timeout, profile.timeout_max)
     }
 }

@@ -76,10 +76,14 @@ pub enum Known {
 }
 
 /// From the moment a line that answered OPTIONS falls silent (no packet at all) until it is down, at most: a whole interval until the
-/// next OPTIONS, its time-out, and the confirming ones, of which the last must time out as well.
+/// next OPTIONS, the confirming ones, and the time-out of the last. The confirming ones follow the first at once, as long as round trips
+/// are shorter than their step; for the bound, where they need not be, they follow when it is given up.
 pub fn worst_case_detection(profile: &Profile, known: Known) -> Duration {
     let profile = profile.sane();
     let within = |fall: u16, timeout: Duration| {
+        profile.interval + profile.step(fall) * u32::from(fall - 1) + timeout
+    };
+    let given_up_first = |fall: u16, timeout: Duration| {
         let step = profile.step(fall);
         let confirming = fall
             .checked_sub(2)
@@ -90,7 +94,7 @@ pub fn worst_case_detection(profile: &Profile, known: Known) -> Duration {
         Known::Clean => within(profile.fall, profile.timeout),
         Known::Fresh => within(Loss::default().fall(&profile), profile.timeout),
         Known::Bound => (profile.fall..=profile.fall_max)
-            .map(|fall| within(fall, profile.timeout_max))
+            .map(|fall| given_up_first(fall, profile.timeout_max))
             .max()
             .unwrap_or_default(),
     }

@@ -17,6 +17,8 @@
 //!   OPTIONS, an OPTIONS answer does not clear silent calls.
 //! * The class that took the target down is that of OPTIONS if any are lost or anything was unreachable, else that of calls. It rises by
 //!   good evidence of that class or of a higher one; an answered call counts as `rise` at once.
+//! * An OPTIONS that is not answered when its answer was to be expected is no fault yet, but the next goes out already: when the first
+//!   is given up, those that confirm it are under way.
 //! * A lost OPTIONS counts only if the target ever answered one; if any packet came since it was sent it is forgiven, at most `fall`
 //!   times in a row. An answer that comes late takes its loss back; like any packet it proves nothing more.
 //! * An OPTIONS that never left, or whose answer we could not take, is void: it counts neither way.
@@ -479,6 +481,11 @@ impl TargetHealth {
         self.round_trip.measured(now - sent);
     }
 
+    /// Whether a target that answers OPTIONS has not answered the last one yet.
+    fn is_awaited(&self) -> bool {
+        self.answers_options && self.last_sent.is_some_and(|sent| self.in_row(sent))
+    }
+
     /// Whether an OPTIONS of `sent` can still say something: none that was sent after it was answered.
     fn in_row(&self, sent: Timestamp) -> bool {
         self.answered_sent.is_none_or(|answered| sent > answered)
@@ -581,6 +588,9 @@ impl TargetHealth {
             Health::Down => profile.fast_interval,
             Health::Suspect => profile.step(self.loss.fall(profile)),
             Health::Up | Health::Unknown if self.forgiven > 0 => profile.fast_interval,
+            Health::Up | Health::Unknown if self.is_awaited() => profile
+                .step(self.loss.fall(profile))
+                .max(self.round_trip.expected()),
             Health::Up | Health::Unknown => profile.interval,
         }
     }

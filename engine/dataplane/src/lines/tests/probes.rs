@@ -138,7 +138,7 @@ fn probes_overlap_and_each_has_its_own_time_out() {
     stage.answer(&probes[4], "200 OK");
     assert_eq!(Health::Up, stage.health(LINE).0);
     stage.advance(seconds(3));
-    assert_eq!(6, stage.counter("probes_lost"));
+    assert_eq!(5, stage.counter("probes_lost"));
     assert_eq!(
         Health::Up,
         stage.health(LINE).0,
