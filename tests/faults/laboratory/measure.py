@@ -31,6 +31,8 @@ AT_ONCE_S = 0.1
 """A 302 that no line was asked for; generous, for a machine that does other work."""
 _DETECTION_S = 20.0
 """A verdict that comes so long after a line was able again judges the past: no probe's evidence is older (18 s at the bound)."""
+_NEVER_S = 10.0
+"""A line among many that was not called later than this after its repair cannot be said to stay away."""
 _SUCCESS, _REDIRECTION, _REFUSAL = 200, 300, 400
 _DECLINED = frozenset({404, 486, 600, 603})
 """Answers of a living phone."""
@@ -202,14 +204,15 @@ def _repair_times(row: Row, seen: Observation, able: Mapping[str, Timeline], del
         for begin, end in able[line].spans(seen.end)[1:]:
             tried = [r for r in seen.records if begin <= r.sent < end and seen.line_of(r.number) == line]
             first = next((moment for moment in delivered[line] if begin <= moment <= end), None)
-            if first is None:
+            if len(called) > 1:
+                # Each of many lines is called now and then: up to its last diverted call it was not back, what follows is waiting for
+                # a call.
+                waits.append(max((r.sent - begin for r in tried if r.diverted and r.sent <= (first or end)), default=0.0))
+                row.never_delivered = row.never_delivered or (first is None and waits[-1] > _NEVER_S)
+            elif first is None:
                 row.never_delivered = row.never_delivered or bool(tried)
-            elif len(called) == 1:
-                waits.append(first - begin)
             else:
-                # Each of many lines is called now and then: up to its last diverted call it was not back, what follows is waiting
-                # for a call.
-                waits.append(max((r.sent - begin for r in tried if r.diverted and r.sent <= first), default=0.0))
+                waits.append(first - begin)
     row.repair_to_delivered_s = max(waits, default=None)
 
 
