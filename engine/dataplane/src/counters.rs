@@ -67,6 +67,8 @@ counters! {
     malformed_dropped,
     /// Responses and ACKs that belong to nothing here.
     stray_dropped,
+    /// 200s to INVITEs from before a restart, passed on to their callers.
+    orphans_forwarded,
     /// Retransmitted requests absorbed or answered again.
     retransmissions_absorbed,
     /// INVITEs answered 302 at once.

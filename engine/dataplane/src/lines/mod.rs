@@ -93,6 +93,11 @@ impl Lines {
         }
     }
 
+    /// When the worker began.
+    pub(crate) const fn started(&self) -> Timestamp {
+        self.started
+    }
+
     /// When a registered line without a binding is down.
     fn grace_end(&self, view: &View) -> Timestamp {
         self.started + restart_grace(view)

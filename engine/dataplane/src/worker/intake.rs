@@ -149,7 +149,9 @@ impl Core {
             .client_key(branch, message.method().as_bytes());
         if let Some(client) = self.transactions.find_client(key) {
             self.on_client_response(client, message, source, view);
-        } else if !self.on_probe_response(key, message, source, view) {
+        } else if !self.on_probe_response(key, message, source, view)
+            && !self.forward_orphan(branch, message, source, socket, view)
+        {
             self.counters.stray_dropped.increment();
         }
     }

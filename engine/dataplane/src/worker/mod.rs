@@ -6,6 +6,7 @@
 mod core;
 mod intake;
 mod letters;
+mod orphan;
 mod stall;
 #[cfg(test)]
 pub(crate) mod testing;

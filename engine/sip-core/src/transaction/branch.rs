@@ -1,7 +1,7 @@
-//! The branch of requests that we send: `z9hG4bK`, two hex digits of the worker, 24 hex digits that nobody can guess.
+//! The branch of requests that we send: `z9hG4bK`, two hex digits of the worker, four of the process's life, 20 that nobody can guess.
 //!
-//! A response finds its worker by the two digits, without a shared table. The rest is a keyed hash of a random number drawn
-//! at start and a counter: unique as RFC 3261 §8.1.1.7 wants, also across restarts and nodes, and a forger who does not see
+//! A response finds its worker by the two digits, without a shared table; the four tell whether its request is from before a restart.
+//! The rest is a keyed hash of a random number drawn at start and a counter: unique as RFC 3261 §8.1.1.7 wants, also across restarts and nodes, and a forger who does not see
 //! our packets cannot answer for the peer.
 
 use super::key::{HashKey, MAGIC_COOKIE};
@@ -11,7 +11,8 @@ use crate::digest::hex;
 pub const LENGTH: usize = 33;
 
 const WORKER: usize = MAGIC_COOKIE.len();
-const UNIQUE: usize = WORKER + 2;
+const LIFE: usize = WORKER + 2;
+const UNIQUE: usize = LIFE + 4;
 
 /// Makes the branches of one worker.
 #[derive(Clone, Debug)]
@@ -33,6 +34,11 @@ impl Branches {
         }
     }
 
+    /// Whether a branch of ours was made in another life of the process.
+    pub fn is_foreign(&self, branch: &[u8]) -> bool {
+        branch.get(LIFE..UNIQUE) != Some(&life(&self.key, self.start)[..])
+    }
+
     /// A branch that was not used before.
     pub fn next_branch(&mut self) -> [u8; LENGTH] {
         self.counter = self.counter.wrapping_add(1);
@@ -47,9 +53,18 @@ pub fn branch(key: &HashKey, worker: u8, start: u64, counter: u64) -> [u8; LENGT
         .to_be_bytes();
     let mut branch = [0; LENGTH];
     branch[..WORKER].copy_from_slice(MAGIC_COOKIE);
-    hex::encode(&[worker], &mut branch[WORKER..UNIQUE]);
+    hex::encode(&[worker], &mut branch[WORKER..LIFE]);
+    branch[LIFE..UNIQUE].copy_from_slice(&life(key, start));
     hex::encode(&unique[..(LENGTH - UNIQUE) / 2], &mut branch[UNIQUE..]);
     branch
+}
+
+/// Four hex digits that one life of the process has.
+fn life(key: &HashKey, start: u64) -> [u8; UNIQUE - LIFE] {
+    let mut digits = [0; UNIQUE - LIFE];
+    let digest = key.digest(&[b"life", &start.to_le_bytes()]).to_be_bytes();
+    hex::encode(&digest[..(UNIQUE - LIFE) / 2], &mut digits);
+    digits
 }
 
 /// The worker that a branch of ours names; `None` for anything that we cannot have made.
@@ -58,7 +73,7 @@ pub fn branch(key: &HashKey, worker: u8, start: u64, counter: u64) -> [u8; LENGT
 pub fn worker_of(branch: &[u8]) -> Option<u8> {
     if branch.len() != LENGTH
         || !branch.starts_with(MAGIC_COOKIE)
-        || !branch[UNIQUE..].iter().all(u8::is_ascii_hexdigit)
+        || !branch[LIFE..].iter().all(u8::is_ascii_hexdigit)
     {
         return None;
     }

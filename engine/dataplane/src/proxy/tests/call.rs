@@ -1,7 +1,9 @@
 //! A call to a healthy line: forwarded as RFC 3261 §16.6 and §16.7 say, and what its answers mean.
 
 use super::messages::{OFFER, ack_of, invite, reply, request, value, values};
-use super::net::{ARMED, BACKUP, CORE, LINE, Net, PHONE, PLAIN, SINGLE, SINGLE_PLAIN, US};
+use super::net::{
+    ARMED, BACKUP, CORE, LINE, Net, PHONE, PLAIN, SINGLE, SINGLE_LINE, SINGLE_PLAIN, US,
+};
 use route_core::{Cause, Health};
 
 #[test]
@@ -263,6 +265,43 @@ fn an_answer_without_a_via_below_ours_is_dropped_and_the_call_goes_on() {
     assert_eq!(
         vec!["SIP/2.0 100 Trying", "SIP/2.0 200 OK"],
         net.starts_to(CORE)
+    );
+}
+
+#[test]
+fn an_answer_to_an_invite_from_before_a_restart_reaches_its_caller() {
+    let mut net = Net::new();
+    net.from(CORE, &invite(SINGLE, "a"));
+    let sent = net.one_to(PHONE, "INVITE ").text;
+    net.starts_to(CORE);
+    let targets = net.stage.shared.slots.read(SINGLE_LINE).unwrap().targets();
+    let addresses = &net.stage.shared.addresses;
+    addresses.move_line(SINGLE_LINE, &[], &targets.unwrap());
+    let answer = reply(&sent, "200 OK", "p", "");
+    let branch = &values(&answer, "Via")[0];
+    let life = branch.split("z9hG4bK").nth(1).unwrap()[2..6].to_owned();
+    let other = if life == "0000" { "0001" } else { "0000" };
+    let orphan = || answer.replacen(&format!("z9hG4bK00{life}"), &format!("z9hG4bK00{other}"), 1);
+    net.from(PHONE, &orphan());
+    assert_eq!(vec!["SIP/2.0 200 OK"], net.starts_to(CORE));
+    assert_eq!(
+        (1, 0),
+        (net.count("orphans_forwarded"), net.count("stray_dropped"))
+    );
+    // Not from a line, not a 2xx, not for a core peer, not so late: none of ours.
+    net.from(BACKUP, &orphan());
+    net.from(PHONE, &orphan().replacen("200 OK", "486 Busy Here", 1));
+    net.from(
+        PHONE,
+        &orphan().replace("UDP 198.51.100.1", "UDP 203.0.113.99"),
+    );
+    net.wait_ms(214_000);
+    net.starts_to(CORE);
+    net.from(PHONE, &orphan());
+    net.nothing_to(CORE);
+    assert_eq!(
+        (1, 4),
+        (net.count("orphans_forwarded"), net.count("stray_dropped"))
     );
 }
 
