@@ -124,7 +124,10 @@ ENGINE: Sequence[Family] = (
         {"malformed_answered": "error", "malformed_dropped": "none"},
     ),
     _plain(
-        "sipproxy_orphans_forwarded", "counter", "200s to INVITEs from before a restart, passed on to their callers.", "orphans_forwarded"
+        "sipproxy_orphans_forwarded",
+        "counter",
+        "200s to INVITEs from before a restart, passed on to their callers.",
+        "orphans_forwarded",
     ),
     _plain("sipproxy_stray_messages", "counter", "Responses and ACKs that belong to nothing here.", "stray_dropped"),
     _plain("sipproxy_retransmissions", "counter", "Repeated requests absorbed or answered again.", "retransmissions_absorbed"),
