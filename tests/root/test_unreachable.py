@@ -1,7 +1,7 @@
 """Lines that the network says it cannot reach: real ICMP from a router, from the phone's own host, and refusals of our own stack."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.harness.caller import Caller, targets
 from tests.harness.document import GATEWAY_LINE, GATEWAY_NUMBER, GATEWAY_TARGET
 from tests.harness.phone import Phone
 from tests.harness.programs import need
-from tests.harness.service import PROFILES, QUICK
+from tests.harness.service import PROFILES, QUICK, Service
 from tests.harness.waiting import until
 from tests.root.conftest import DataLine, inside, ip
 
@@ -39,46 +39,71 @@ def _router_forbids(line: DataLine, _gateway: Phone) -> None:
     ip("-n", line.customer, "route", "add", "prohibit", BEHIND_ROUTER)
 
 
-def _we_have_no_route(line: DataLine, _gateway: Phone) -> None:
-    ip("-n", line.core, "route", "replace", "unreachable", BEHIND_ROUTER)
-
-
-@pytest.mark.parametrize(
-    "fault", [_phone_stops, _phone_is_unplugged, _router_forbids, _we_have_no_route], ids=lambda fault: fault.__name__[1:]
-)
-def test_the_call_that_meets_the_fault_is_diverted_at_once(
-    data_line: DataLine, start_service: StartService, fault: Callable[[DataLine, Phone], None]
-) -> None:
-    here = data_line.core_address
+@pytest.fixture
+def gateway(data_line: DataLine) -> Iterator[Phone]:
+    """The phone system of the static line, behind a router."""
     ip("-n", data_line.customer, "address", "add", f"{BEHIND_ROUTER}/32", "dev", "lo")
     ip("netns", "exec", data_line.customer, need("sysctl", "procps"), "-qw", "net.ipv4.ip_forward=1")
     ip("-n", data_line.core, "route", "add", f"{BEHIND_ROUTER}/32", "via", data_line.customer_address)
     with inside(data_line.customer):
-        gateway = Phone(proxy=(here, SIP_PORT), host=BEHIND_ROUTER, port=GATEWAY_PORT)
-    with inside(data_line.core), gateway:
-        service = start_service(
-            host=here,
-            port=SIP_PORT,
-            gateway=GATEWAY_PORT,
-            gateway_host=BEHIND_ROUTER,
-            changes={
-                "core_peers": [{"name": "core", "address": here, "interconnect": "core"}],
-                "profiles": dict.fromkeys(PROFILES, SLOW),
-            },
-        )
-        with Caller(service.address, here) as core:
+        phone = Phone(proxy=(data_line.core_address, SIP_PORT), host=BEHIND_ROUTER, port=GATEWAY_PORT)
+    with phone:
+        yield phone
+
+
+def _serve(data_line: DataLine, start_service: StartService) -> Service:
+    here = data_line.core_address
+    return start_service(
+        host=here,
+        port=SIP_PORT,
+        gateway=GATEWAY_PORT,
+        gateway_host=BEHIND_ROUTER,
+        changes={
+            "core_peers": [{"name": "core", "address": here, "interconnect": "core"}],
+            "profiles": dict.fromkeys(PROFILES, SLOW),
+        },
+    )
+
+
+def _diverted_at_once(core: Caller) -> None:
+    begun = time.monotonic()
+    call = core.dial(f"{GATEWAY_NUMBER}02")
+    took = time.monotonic() - begun
+    assert call.statuses == [100, 302]
+    assert GATEWAY_TARGET in targets(call.final)[0]
+    assert "cause=27" in call.final.one("reason")
+    assert took < AT_ONCE_S
+
+
+@pytest.mark.parametrize("fault", [_phone_stops, _phone_is_unplugged, _router_forbids], ids=lambda fault: fault.__name__[1:])
+def test_the_call_that_meets_the_fault_is_diverted_at_once(
+    data_line: DataLine, start_service: StartService, gateway: Phone, fault: Callable[[DataLine, Phone], None]
+) -> None:
+    with inside(data_line.core):
+        service = _serve(data_line, start_service)
+        with Caller(service.address, data_line.core_address) as core:
             service.wait_for_health(GATEWAY_LINE, "up")
             core.whole_call(f"{GATEWAY_NUMBER}01")
-
             fault(data_line, gateway)
-            begun = time.monotonic()
-            call = core.dial(f"{GATEWAY_NUMBER}02")
-            took = time.monotonic() - begun
-            assert call.statuses == [100, 302]
-            assert GATEWAY_TARGET in targets(call.final)[0]
-            assert "cause=27" in call.final.one("reason")
-            assert took < AT_ONCE_S
+            _diverted_at_once(core)
             until(lambda: service.lines()[GATEWAY_LINE]["health"] in {"suspect", "down"}, what="the line to be in doubt")
+
+
+@pytest.mark.usefixtures("gateway")
+def test_calls_that_we_have_no_route_for_are_diverted_at_once_and_no_evidence_about_the_line(
+    data_line: DataLine, start_service: StartService
+) -> None:
+    with inside(data_line.core):
+        service = _serve(data_line, start_service)
+        with Caller(service.address, data_line.core_address) as core:
+            service.wait_for_health(GATEWAY_LINE, "up")
+            core.whole_call(f"{GATEWAY_NUMBER}01")
+            ip("-n", data_line.core, "route", "replace", "unreachable", BEHIND_ROUTER)
+            for _ in range(2 * int(SLOW["fall"])):
+                _diverted_at_once(core)
+            assert service.lines()[GATEWAY_LINE]["health"] == "up"
+            ip("-n", data_line.core, "route", "replace", f"{BEHIND_ROUTER}/32", "via", data_line.customer_address)
+            core.whole_call(f"{GATEWAY_NUMBER}01")
 
 
 def test_a_closed_port_over_ipv6_diverts_at_once(namespace: str, start_service: StartService) -> None:
