@@ -91,6 +91,9 @@ impl Engine {
             let thread = std::thread::Builder::new().name(format!("sip-{index}"));
             if let Ok(handle) = thread.spawn(move || worker.run()) {
                 threads.push(handle);
+            } else {
+                // The others wait for it no longer than for one that has read its letters.
+                self.shared.opened.fetch_add(1, Ordering::AcqRel);
             }
         }
     }

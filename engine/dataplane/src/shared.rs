@@ -1,7 +1,7 @@
 //! What all workers and the Python side share. Read without locks on the path of a call.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 use arc_swap::ArcSwap;
 use route_core::{LineSlot, RouteTable};
@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) guard: Guard,
     pub(crate) workers: Box<[Desk]>,
     pub(crate) secrets: Secrets,
+    /// Workers that have read what was posted before the start.
+    pub(crate) opened: AtomicUsize,
     /// New INVITEs and OPTIONS get 503.
     pub(crate) draining: AtomicBool,
     /// Binding events up to here are on disk.
@@ -72,6 +74,7 @@ impl Shared {
                 .map_err(|error| SettingsError::io("workers", &error))?
                 .into(),
             secrets: Secrets::new(&settings.secret),
+            opened: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             stored_seq: AtomicU64::new(0),
             policy: ArcSwap::new(Arc::clone(policy)),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sip_core::message::HeaderIndex;
@@ -86,8 +87,14 @@ impl Worker {
         let mut ready = Vec::new();
         // Packets may wait in the sockets since they were bound. What was restored before the start comes before them.
         self.core.now = self.core.shared.clock.now();
-        if self.open_letters(&self.view()).is_break() {
+        let opened = self.open_letters(&self.view());
+        // Nobody takes a packet before all have their lines: the first packet of one may be for a line of another.
+        self.core.shared.opened.fetch_add(1, Ordering::AcqRel);
+        if opened.is_break() {
             return;
+        }
+        while self.core.shared.opened.load(Ordering::Acquire) < self.core.shared.workers.len() {
+            std::thread::sleep(Duration::from_millis(1));
         }
         loop {
             // A panic is a defect, but one message must not silence all lines of this worker: what the turn had in hand is lost,
