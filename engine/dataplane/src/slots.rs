@@ -161,7 +161,6 @@ impl Slot {
     }
 
     /// When the health last changed.
-    #[cfg(test)]
     pub(crate) fn since(&self) -> Timestamp {
         Timestamp::from_micros(self.verdict.load(Ordering::Acquire) >> 8)
     }

@@ -1,12 +1,14 @@
 //! The 200 of a phone that was ringing when this process was killed and started again.
 //!
 //! RFC 6026 has a response without a transaction dropped, and so it is, but for this: within Timer C of the start, a 2xx to
-//! an INVITE of a former life, from an address where a line of ours is reached, goes on without a transaction as long as its next hop is a core peer. The
-//! caller waits for it, and his ACK and BYE find their way by our Record-Route.
+//! an INVITE of a former life goes on without a transaction if its next hop is a core peer and it comes from a line that was up before
+//! the restart and is. The caller waits for it, and his ACK and BYE find their way by our Record-Route. Calls of a line that was not up
+//! may have been diverted: their caller has an answer, and must not get another.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use route_core::Health;
 use sip_core::build::write_forwarded_response;
 use sip_core::header::{HeaderName, Rport, Via};
 use sip_core::message::Message;
@@ -31,7 +33,7 @@ impl Core {
             && matches!(response.status(), Some(200..=299))
             && self.branches.is_foreign(branch)
             && self.now < self.lines.started() + WAITED_FOR;
-        if !awaited || !self.is_of_a_line(source) {
+        if !awaited || !self.was_always_up(source) {
             return false;
         }
         let next = response.values(HeaderName::Via).nth(1).map(Via::parse);
@@ -54,13 +56,18 @@ impl Core {
         written
     }
 
-    fn is_of_a_line(&mut self, source: SocketAddr) -> bool {
+    /// Whether a line that is reached there has been up since before the start.
+    fn was_always_up(&mut self, source: SocketAddr) -> bool {
         let mut lines = std::mem::take(&mut self.neighbours);
         self.shared.addresses.lines_at(source, &mut lines);
-        let known = !lines.is_empty();
+        let started = self.lines.started();
+        let up = lines.iter().any(|line| {
+            let slot = self.shared.slots.read(*line);
+            slot.is_some_and(|slot| slot.health() == Health::Up && slot.since() <= started)
+        });
         lines.clear();
         self.neighbours = lines;
-        known
+        up
     }
 }
 

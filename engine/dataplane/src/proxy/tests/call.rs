@@ -5,6 +5,7 @@ use super::net::{
     ARMED, BACKUP, CORE, LINE, Net, PHONE, PLAIN, SINGLE, SINGLE_LINE, SINGLE_PLAIN, US,
 };
 use route_core::{Cause, Health};
+use sip_core::time::Timestamp;
 
 #[test]
 fn the_invite_is_forwarded_as_section_16_6_says() {
@@ -282,10 +283,19 @@ fn an_answer_to_an_invite_from_before_a_restart_reaches_its_caller() {
     let life = branch.split("z9hG4bK").nth(1).unwrap()[2..6].to_owned();
     let other = if life == "0000" { "0001" } else { "0000" };
     let orphan = || answer.replacen(&format!("z9hG4bK00{life}"), &format!("z9hG4bK00{other}"), 1);
+    net.health(Health::Up, Cause::OptionsAnswered);
+    net.from(PHONE, &orphan());
+    net.nothing_to(CORE);
+    let restored = net.stage.shared.slots.read(SINGLE_LINE).unwrap();
+    restored.publish(
+        Health::Up,
+        Cause::OptionsAnswered,
+        Timestamp::from_micros(1),
+    );
     net.from(PHONE, &orphan());
     assert_eq!(vec!["SIP/2.0 200 OK"], net.starts_to(CORE));
     assert_eq!(
-        (1, 0),
+        (1, 1),
         (net.count("orphans_forwarded"), net.count("stray_dropped"))
     );
     // Not from a line, not a 2xx, not for a core peer, not so late: none of ours.
@@ -300,7 +310,7 @@ fn an_answer_to_an_invite_from_before_a_restart_reaches_its_caller() {
     net.from(PHONE, &orphan());
     net.nothing_to(CORE);
     assert_eq!(
-        (1, 4),
+        (1, 5),
         (net.count("orphans_forwarded"), net.count("stray_dropped"))
     );
 }
