@@ -118,9 +118,10 @@ class Play:
 
     async def _dies(self) -> None:
         self._say("Now the phone system loses power. Nobody is told; its registration still stands.")
+        await asyncio.sleep(self._pause_s)
         self._cast.pbx.die()
         self._fault_at = time.monotonic()
-        result = await self._call("Call to block extension 011, at this very moment", cast.EXTENSION_RESCUED)
+        result = await self._call("Call to block extension 011, at this very moment", cast.EXTENSION_RESCUED, at_once=True)
         self._times.first_302 = time.monotonic() - self._fault_at
         self._redirected(result, cast.RESCUED_TARGET)
 
@@ -160,9 +161,10 @@ class Play:
 
     # -- how ----------------------------------------------------------------------------------------------------------
 
-    async def _call(self, title: str, number: str, right: str = "Phone system") -> Result:
-        """Place a call, draw it, and hang up when it was answered."""
-        await asyncio.sleep(self._pause_s)
+    async def _call(self, title: str, number: str, right: str = "Phone system", *, at_once: bool = False) -> Result:
+        """Place a call, draw it, and hang up when it was answered. There is time to read before it, but not with ``at_once``."""
+        if not at_once:
+            await asyncio.sleep(self._pause_s)
         self._ladder.open(f"{title} ({number})", "Caller", right)
         try:
             result = await self._cast.caller.call(number)
