@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from routing.profiles import PROFILES
+from sipproxy._engine import detection_bounds
 from sipproxy.admin.client import AdminClient
 from tests.conftest import StartService
 from tests.harness.caller import Caller, targets
 from tests.harness.document import ACCOUNT, GATEWAY_LINE, IDLE_LINE, TRUNK, VOIP
 from tests.harness.phone import Phone
-from tests.harness.service import Service, command
+from tests.harness.service import QUICK, Service, command
 from tests.harness.waiting import until
 
 pytestmark = [pytest.mark.service]
@@ -227,8 +229,10 @@ def test_wishes_are_stored_with_their_author_and_act_at_once(start_service: Star
         assert "Tausch der Anlage" in shown
         assert "up since" in shown, "the observation is not touched"
         told_bounds = " ".join(shown.split())
-        assert "is noticed within 1.1 s on a line that lost nothing for long," in told_bounds, "0.5 s, and twice 0.3 s"
-        assert "is noticed within 0.6 s after a first fall" in told_bounds, "0.3 s of hold and a fast interval, and 0.3 s"
+        bounds = detection_bounds({**PROFILES["registered"], **QUICK})
+        assert f"is noticed within {bounds['clean_s']:g} s on a line that lost nothing for long," in told_bounds
+        assert f"{bounds['fresh_s']:g} s on one that is new, {bounds['bound_s']:g} s on the worst" in told_bounds
+        assert f"is noticed within {bounds['recovery_s']:g} s after a first fall" in told_bounds
         service.run("line", "enable", TRUNK.line)
         until(lambda: service.lines()[TRUNK.line]["wish"] == "enabled", what="the wish to be taken back")
         core.whole_call(TRUNK.number)
