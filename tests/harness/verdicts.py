@@ -1,25 +1,27 @@
-"""How long a verdict may take: the formulas of docs/verdicts.md."""
+"""How long a verdict may take: as the engine promises it for a profile."""
 
-import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from routing.profiles import DEFAULT_PROFILE, PROFILES
+from sipproxy._engine import detection_bounds
+
+if TYPE_CHECKING:
+    from sipproxy._engine import DetectionBounds, ProfileSettings
 
 TURN_S = 0.3
 """For the ways of packets and threads on a busy machine."""
 
-FRESH_LOSS = 0.25
-"""What an unknown way is taken to lose."""
+
+def _bounds(changes: Mapping[str, float]) -> "DetectionBounds":
+    return detection_bounds(cast("ProfileSettings", {**PROFILES[DEFAULT_PROFILE], **changes}))
 
 
-def silence_to_down_s(profile: Mapping[str, float]) -> float:
+def silence_to_down_s(changes: Mapping[str, float]) -> float:
     """Return the longest time from silence to the verdict down, for a line of which nothing is known yet."""
-    asked = math.ceil(math.log(1e-6) / math.log(FRESH_LOSS))
-    fall = min(max(asked, profile["fall"]), profile.get("fall_max", 14))
-    step = profile["fast_interval_s"] / (2 if fall > 2 * profile["fall"] else 1)
-    confirming = max(profile["timeout_s"], step) + (fall - 2) * step if fall > 1 else 0.0
-    return profile["interval_s"] + profile["timeout_s"] + confirming
+    return _bounds(changes)["fresh_s"]
 
 
-def answer_to_up_s(profile: Mapping[str, float]) -> float:
+def answer_to_up_s(changes: Mapping[str, float]) -> float:
     """Return the longest time from answering again to the verdict up, after a first fall."""
-    proven = profile["rise"] * profile["fast_interval_s"]
-    return max(proven, profile["hold_s"] + profile["fast_interval_s"]) + profile["timeout_s"]
+    return _bounds(changes)["recovery_s"]
