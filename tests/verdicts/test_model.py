@@ -58,6 +58,8 @@ class Verdicts(RuleBasedStateMachine):
         """Events looked at so far."""
         self.health = dict.fromkeys(LINES, "unknown")
         self.since = dict.fromkeys(LINES, self.net.now)
+        self.never_well = set[int]()
+        """Lines that are down and were not seen well before: they rest out no hold."""
         self.started_us = self.net.now
         self.bound_us: dict[str, int] = {}
         """Phone → when its binding was made or last made anew."""
@@ -219,6 +221,9 @@ class Verdicts(RuleBasedStateMachine):
             assert event["previous"] == self.health[slot], "a change that was not told"
             if verdict["health"] == "down":
                 self._may_fall(slot, at_us, verdict["cause"])
+                self.never_well.discard(slot)
+                if event["previous"] == "unknown":
+                    self.never_well.add(slot)
             elif event["previous"] == "down":
                 self._may_rise(slot, at_us, verdict)
             self.health[slot], self.since[slot] = verdict["health"], at_us
@@ -258,7 +263,8 @@ class Verdicts(RuleBasedStateMachine):
         if verdict["health"] == "unknown":
             return
         rested = at_us - self.since[slot]
-        assert rested >= settings_["hold_s"] * SECOND - 20_000, f"{state} after {rested / SECOND} s"
+        held_us = 0 if slot in self.never_well else settings_["hold_s"] * SECOND
+        assert rested >= held_us - 20_000, f"{state} after {rested / SECOND} s"
         good = verdict["cause"] in {"registered", "call_answered"} or any(
             probe.answered_us and probe.answered_us >= self.since[slot]
             for target in self._targets(slot)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use prober::Prober;
 use proptest::prelude::*;
 use route_core::{
-    CallOutcome, Cause, FaultPlace, Health, Known, LineVerdict, Profile, Registration,
+    CallOutcome, Cause, Change, FaultPlace, Health, Known, LineVerdict, Profile, Registration,
     TargetHealth, Unreachable, mermaid, worst_case_detection, worst_case_recovery,
 };
 use sip_core::time::Timestamp;
@@ -531,6 +531,20 @@ fn a_line_is_up_while_one_target_is() {
         (Health::Down, Cause::OptionsTimeout, at(4)),
         (change.health, change.cause, change.since)
     );
+}
+
+#[test]
+fn a_line_that_was_never_there_is_up_as_soon_as_it_comes() {
+    let mut line = LineVerdict::new(at(0));
+    let admit = |_: &Change| true;
+    let change = line.fuse(Registration::Absent, [], &PROFILE, at(1_000), admit);
+    assert_eq!(Some(Health::Down), change.map(|change| change.health));
+    let first = [&up(at(1_100))];
+    let change = line.fuse(Registration::Present, first, &PROFILE, at(1_100), admit);
+    assert_eq!(Some(Health::Up), change.map(|change| change.health));
+    // Its first fall is held as a first fall.
+    line.fuse(Registration::Removed, [], &PROFILE, at(60_000), admit);
+    assert_eq!(at(60_000) + PROFILE.hold, line.held_until());
 }
 
 #[test]

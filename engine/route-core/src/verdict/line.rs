@@ -156,7 +156,11 @@ impl LineVerdict {
             return None;
         }
         if change.health == Health::Down {
-            self.held_until = now + self.flap.fell(&profile.sane(), now);
+            // A line that was never seen well has not fallen: when it comes it need not prove that it stays.
+            self.held_until = match self.health {
+                Health::Unknown => now,
+                _ => now + self.flap.fell(&profile.sane(), now),
+            };
         }
         self.health = change.health;
         (self.since, self.cause) = (now, cause);
