@@ -46,6 +46,14 @@ impl Core {
                 watch.due = Timestamp::MAX;
             }
         }
+        if owned.kind == LineKind::Static {
+            // The control plane knows the peers by name and has no address for any of them.
+            owned.registration = if targets.is_empty() {
+                Registration::Unresolved
+            } else {
+                Registration::Unknown
+            };
+        }
         let ungraced =
             owned.kind == LineKind::Registered && owned.registration == Registration::Unknown;
         if ungraced && now >= grace_end {

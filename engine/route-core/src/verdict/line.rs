@@ -4,17 +4,18 @@
 //!
 //! | registration (if judged) | targets | health | cause |
 //! |---|---|---|---|
+//! | unresolved (always judged) | none | down | its name cannot be resolved |
 //! | absent, expired, removed | | down | not registered, expired, removed |
 //! | | one up | up | the target's |
 //! | | else one suspect | suspect | the target's |
-//! | present, untold | else one unknown | unknown if down for want of a registration, else as before | start, else as before |
+//! | present, untold, resolved | else one unknown | unknown if down for want of a registration, else as before | start, else as before |
 //! | | else one unknown, or none | as before | as before |
 //! | | all down | down | of the one that fell last |
 //!
 //! Down is left only when `hold` is over, whatever took the line down; a line that falls again and again is held longer. A fall that is not admitted leaves the line suspect.
 use super::flap::Flap;
 use super::target::{Evidence, TargetHealth};
-use super::{Cause, Health, Profile};
+use super::{Cause, Health, Profile, Unreachable};
 use sip_core::time::Timestamp;
 
 /// State of a line's registration.
@@ -33,6 +34,8 @@ pub enum Registration {
     Removed,
     /// Somebody else's registrar keeps it and does not tell: what it said last holds no more.
     Untold,
+    /// A static line none of whose peers' names was ever resolved.
+    Unresolved,
 }
 
 /// A flip, reported once.
@@ -127,14 +130,15 @@ impl LineVerdict {
         now: Timestamp,
         admit: impl FnOnce(&Change) -> bool,
     ) -> Option<Change> {
-        let (health, cause, evidence) =
-            match lost(registration).filter(|_| profile.judge_registration) {
-                Some(cause) => (Health::Down, cause, Evidence::default()),
-                None => best(targets).unwrap_or_else(|| {
-                    let (health, cause) = self.unjudged(registration);
-                    (health, cause, Evidence::default())
-                }),
-            };
+        let (health, cause, evidence) = match lost(registration)
+            .filter(|cause| profile.judge_registration || *cause == NAMELESS)
+        {
+            Some(cause) => (Health::Down, cause, Evidence::default()),
+            None => best(targets).unwrap_or_else(|| {
+                let (health, cause) = self.unjudged(registration);
+                (health, cause, Evidence::default())
+            }),
+        };
         let mut change = Change {
             previous: self.health,
             health,
@@ -171,7 +175,8 @@ impl LineVerdict {
     /// and says nothing more.
     fn unjudged(&self, registration: Registration) -> (Health, Cause) {
         let told_otherwise = matches!(registration, Registration::Present | Registration::Untold);
-        if self.cause.is_registration() && self.health == Health::Down && told_otherwise {
+        let wanted = self.cause.is_registration() && told_otherwise || self.cause == NAMELESS;
+        if wanted && self.health == Health::Down {
             return (Health::Unknown, Cause::Start);
         }
         (self.health, self.cause)
@@ -190,8 +195,12 @@ impl LineVerdict {
     }
 }
 
+/// Why a line is down that has no address to call, because its name has none.
+const NAMELESS: Cause = Cause::Unreachable(Unreachable::Name);
+
 fn lost(registration: Registration) -> Option<Cause> {
     match registration {
+        Registration::Unresolved => Some(NAMELESS),
         Registration::Absent => Some(Cause::NotRegistered),
         Registration::Expired => Some(Cause::Expired),
         Registration::Removed => Some(Cause::Removed),

@@ -1,5 +1,7 @@
 //! Restore, reload, and changes of the table.
 
+use route_core::Unreachable;
+
 use super::*;
 
 #[test]
@@ -240,4 +242,16 @@ fn one_contact_of_two_users_is_restored_for_both_and_memory_wins() {
         .collect();
     cseqs.sort_unstable();
     assert_eq!(vec![1, 78], cseqs);
+}
+
+#[test]
+fn a_static_line_without_an_address_is_down_until_its_name_is_resolved() {
+    let mut stage = Stage::new(settings(1));
+    stage.put_lines([static_line(LINE.0, &[])]);
+    let nameless = Cause::Unreachable(Unreachable::Name);
+    assert_eq!((Health::Down, nameless), stage.health(LINE));
+    stage.put_lines([static_line(LINE.0, &[PEER])]);
+    assert_eq!((Health::Unknown, Cause::Start), stage.health(LINE));
+    stage.bring_up();
+    assert_eq!(Health::Up, stage.health(LINE).0);
 }
