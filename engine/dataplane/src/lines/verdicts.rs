@@ -46,14 +46,7 @@ impl Core {
                 watch.due = Timestamp::MAX;
             }
         }
-        if owned.kind == LineKind::Static {
-            // The control plane knows the peers by name and has no address for any of them.
-            owned.registration = if targets.is_empty() {
-                Registration::Unresolved
-            } else {
-                Registration::Unknown
-            };
-        }
+        owned.notice_names(&targets);
         let ungraced =
             owned.kind == LineKind::Registered && owned.registration == Registration::Unknown;
         if ungraced && now >= grace_end {
@@ -168,6 +161,17 @@ impl Owned {
                 .any(|watch| watch.health.answers_again())
         };
         self.verdict.health() == Health::Down && (self.verdict.held_back() || targets())
+    }
+
+    /// The control plane knows the peers of a static line by name, and may have no address for any of them.
+    fn notice_names(&mut self, targets: &[std::sync::Arc<Target>]) {
+        if self.kind == LineKind::Static {
+            self.registration = if targets.is_empty() {
+                Registration::Unresolved
+            } else {
+                Registration::Unknown
+            };
+        }
     }
 
     /// Keep the slot's trial flag current.
