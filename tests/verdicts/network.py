@@ -65,6 +65,8 @@ class Phone:
     probes: list[Probe] = field(default_factory=list)
     invites: dict[str, int] = field(default_factory=dict)
     """Call-ID → when its first INVITE got here."""
+    refused: set[tuple[int, str]] = field(default_factory=set)
+    """When ICMP about an INVITE came in, and its Call-ID."""
     acknowledged: set[str] = field(default_factory=set)
     byes: set[str] = field(default_factory=set)
     answered: set[str] = field(default_factory=set)
@@ -334,6 +336,8 @@ class SimulatedNetwork:
         def deliver() -> None:
             if probe is not None:
                 probe.refused_us = self.now
+            elif octets.startswith(b"INVITE "):
+                phone.refused.add((self.now, parse(octets).call_id))
             by_target = phone.unreachable == "port_unreachable"
             self.engine.unreachable(phone.unreachable or "host_unreachable", by_target, phone.address, octets[:520])
 

@@ -243,7 +243,7 @@ class Verdicts(RuleBasedStateMachine):
                 # The others may have fallen before, answer again, and still rest out their hold.
                 held_us = int(settings_["hold_max_s"] * SECOND)
                 misses = max(misses, phone.longest_row(at_us - held_us, at_us, timeout_us))
-            failures = self._failed_calls(phone, at_us)
+            failures = self._failed_calls(phone, at_us) + len({call for when, call in phone.refused if when <= at_us})
             assert misses + failures >= settings_["fall"], f"{state}: {target} missed {misses} OPTIONS and {failures} calls"
 
     def _failed_calls(self, phone: Phone, at_us: int) -> int:
@@ -265,10 +265,15 @@ class Verdicts(RuleBasedStateMachine):
         rested = at_us - self.since[slot]
         held_us = 0 if slot in self.never_well else settings_["hold_s"] * SECOND
         assert rested >= held_us - 20_000, f"{state} after {rested / SECOND} s"
-        good = verdict["cause"] in {"registered", "call_answered"} or any(
-            probe.answered_us and probe.answered_us >= self.since[slot]
-            for target in self._targets(slot)
-            for probe in self.net.phones[target].probes
+        registered = any(self.bound_us.get(target, 0) >= self.since[slot] for target in self._targets(slot))
+        good = (
+            registered
+            or verdict["cause"] in {"registered", "call_answered"}
+            or any(
+                probe.answered_us and probe.answered_us >= self.since[slot]
+                for target in self._targets(slot)
+                for probe in self.net.phones[target].probes
+            )
         )
         assert good, f"{state} without evidence"
 
