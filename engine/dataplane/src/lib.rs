@@ -17,6 +17,7 @@ mod lines;
 mod mailbox;
 mod memo;
 mod net;
+mod policy;
 mod proxy;
 mod recent;
 mod redirect;

@@ -13,9 +13,10 @@ use crate::counters::{Counters, Histogram};
 use crate::events::{EventBody, EventQueue};
 use crate::guard::{Guard, GuardRow};
 use crate::mailbox::Mailbox;
+use crate::policy::Policy;
 use crate::secret::Secrets;
 use crate::secret::random_u64;
-use crate::settings::{Policy, SettingsError};
+use crate::settings::SettingsError;
 use crate::slots::Slots;
 use crate::worker::Letter;
 

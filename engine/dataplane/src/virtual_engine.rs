@@ -16,8 +16,9 @@ use crate::clock::Clock;
 use crate::engine::{Engine, Named};
 use crate::events::Event;
 use crate::net::NetworkError;
+use crate::policy::Policy;
 use crate::rows::{BindingRow, LineState, VerdictRow};
-use crate::settings::{Policy, Settings, SettingsError};
+use crate::settings::{Settings, SettingsError};
 use crate::shared::Shared;
 use crate::worker::{Core, Question, View};
 

@@ -53,17 +53,7 @@ impl ReceiveBatch {
             .iter_mut()
             .zip(vectors.iter_mut())
             .zip(controls.iter_mut())
-            .map(|((name, vector), control)| {
-                // SAFETY: all-zero is a valid msghdr; every pointer is set just below.
-                let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
-                header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
-                header.msg_hdr.msg_namelen = NAME_LENGTH;
-                header.msg_hdr.msg_iov = std::ptr::from_mut(vector);
-                header.msg_hdr.msg_iovlen = 1;
-                header.msg_hdr.msg_control = control.as_mut_ptr().cast();
-                header.msg_hdr.msg_controllen = CONTROL_LENGTH;
-                header
-            })
+            .map(|((name, vector), control)| message_header(name, vector, control))
             .collect();
         Self {
             storage,
@@ -118,6 +108,23 @@ impl ReceiveBatch {
         let segment = train.and_then(train_segment).unwrap_or(length).max(1);
         Some((&self.storage[start..start + length], source, segment))
     }
+}
+
+/// The header of one message of `recvmmsg`: it points at what is given, which the caller keeps alive as long as the header.
+fn message_header<const WORDS: usize>(
+    name: &mut libc::sockaddr_storage,
+    vector: &mut libc::iovec,
+    control: &mut [u64; WORDS],
+) -> libc::mmsghdr {
+    // SAFETY: all-zero is a valid mmsghdr; every pointer is set just below.
+    let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
+    header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
+    header.msg_hdr.msg_namelen = NAME_LENGTH;
+    header.msg_hdr.msg_iov = std::ptr::from_mut(vector);
+    header.msg_hdr.msg_iovlen = 1;
+    header.msg_hdr.msg_control = control.as_mut_ptr().cast();
+    header.msg_hdr.msg_controllen = size_of_val(control);
+    header
 }
 
 /// The length of the datagrams of a train, from the control message `UDP_GRO`: header of 16 octets, then a number.

@@ -14,8 +14,9 @@ use super::{Core, View};
 use crate::clock::Clock;
 use crate::events::Event;
 use crate::net::{NetworkError, SendFault, Unsent};
+use crate::policy::Policy;
 use crate::settings::{
-    CallTimers, ForeignMode, ForeignRegistrar, GuardSettings, LineProfile, Policy, ProbeSettings,
+    CallTimers, ForeignMode, ForeignRegistrar, GuardSettings, LineProfile, ProbeSettings,
     RegistrarSettings, Settings,
 };
 use crate::shared::Shared;

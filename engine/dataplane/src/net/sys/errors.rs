@@ -5,7 +5,7 @@ use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use super::{NAME_LENGTH, socket_address};
+use super::{message_header, socket_address};
 
 /// Errors taken per system call.
 pub(in crate::net) const ERROR_BATCH: usize = 32;
@@ -92,17 +92,7 @@ impl ErrorBatch {
             .iter_mut()
             .zip(&mut vectors)
             .zip(&mut self.controls)
-            .map(|((name, vector), control)| {
-                // SAFETY: all-zero is a valid msghdr; every pointer is set just below and valid until the call returns.
-                let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
-                header.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
-                header.msg_hdr.msg_namelen = NAME_LENGTH;
-                header.msg_hdr.msg_iov = std::ptr::from_mut(vector);
-                header.msg_hdr.msg_iovlen = 1;
-                header.msg_hdr.msg_control = control.as_mut_ptr().cast();
-                header.msg_hdr.msg_controllen = CONTROL_LENGTH;
-                header
-            })
+            .map(|((name, vector), control)| message_header(name, vector, control))
             .collect();
         // SAFETY: every header points at live buffers, sized as stated.
         let received = unsafe {
