@@ -220,7 +220,7 @@ class Service:
             if not self._restored:
                 self._supervise("restore", self._restore)
         else:
-            _log.error("no rules yet: calls get 503 until the store answers", store=self.loaded.configuration.store.url)
+            _log.error("no rules yet: calls get 503 until the store answers", store=self.connection.where)
             self._supervise("late rules", self._late_rules)
         self._pump()
         await self.resolver.first(_NAMES_PATIENCE_S)

@@ -74,7 +74,7 @@ def refused(service: Service, *command: str) -> str:
     ("store", "why"),
     [
         ({"server_binary": "/nonexistent/valkey-server"}, "server_binary /nonexistent/valkey-server cannot be executed"),
-        ({"url": "redis://127.0.0.1:9", "timeout_s": 1}, "the store at redis://127.0.0.1:9 cannot be reached"),
+        ({"url": "redis://sip:geheim@127.0.0.1:9", "timeout_s": 1}, "the store at redis://127.0.0.1:9 cannot be reached"),
     ],
     ids=["no program", "no server"],
 )
@@ -90,6 +90,7 @@ def test_start_without_a_store_says_why_and_answers_503(start_service: StartServ
     assert "running without rules" in shown
     assert "not reached yet" in shown
     assert service.stop() == 0
+    assert "geheim" not in service.log(), "the password of the store's url"
 
 
 def test_data_directory_that_cannot_be_used_ends_the_start(folder: Path) -> None:
