@@ -5,8 +5,6 @@ in their place, in front of the next batch, stands one event `lost` that says ho
 them, so that numbers go on rising.
 """
 
-import asyncio
-import contextlib
 import json
 import time
 from collections import deque
@@ -16,14 +14,12 @@ from typing import Any, Literal
 
 import structlog
 
-from registrar_watch.keep import Unsaved
+from registrar_watch.keep import WriteBehind
 
 Record = dict[str, Any]
 Flag = Literal["e", "c", "d"]
 
 _log = structlog.get_logger(__name__)
-_FIRST_RETRY_S = 0.1
-_LAST_RETRY_S = 2.0
 _BATCH = 2000
 _COLLECT_S = 0.02
 
@@ -40,7 +36,7 @@ class Waiting:
     state: str | None = None
 
 
-class Outbox:
+class Outbox(WriteBehind):
     """Numbers events, keeps them and saves them in batches."""
 
     def __init__(
@@ -52,6 +48,7 @@ class Outbox:
         limit: int = 100_000,
     ) -> None:
         """``save(boot, batch)`` raises `Unsaved` when the store cannot; ``boot`` names this process and sorts by its start."""
+        super().__init__("events", _COLLECT_S)
         self._save = save
         self.node = node
         self.boot = boot
@@ -61,14 +58,10 @@ class Outbox:
         self._seq = 0
         self._dropped: list[Waiting] = []  # first and last of a row of lost ones
         self._dropped_count = 0
-        self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
         self.written = 0
         """Events that are in the store."""
         self.lost = 0
         """Events that had no room while the store was away."""
-        self.failing = False
 
     def __len__(self) -> int:
         """Return how many events wait to be saved."""
@@ -86,51 +79,20 @@ class Outbox:
         self._waiting.append(Waiting(self._seq, record["at_unix_ms"], record["line"], flag, _json(full), text))
         if len(self._waiting) > self._limit:
             self._drop()
-        self._idle.clear()
-        self._wake.set()
+        self._changed()
         return full
 
-    async def run(self) -> None:
-        """Save until cancelled."""
-        retry_s = _FIRST_RETRY_S
-        while True:
-            await self._wake.wait()
-            if await self._flush():
-                retry_s = _FIRST_RETRY_S
-                await asyncio.sleep(_COLLECT_S)
-            else:
-                await asyncio.sleep(retry_s)
-                retry_s = min(2 * retry_s, _LAST_RETRY_S)
-
-    async def drained(self, timeout_s: float) -> bool:
-        """Wait until everything is saved; False when that takes longer."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), timeout_s)
-        return self._idle.is_set()
-
-    async def _flush(self) -> bool:
+    async def _save_batch(self) -> int:
         """Save a batch; one that could not be saved goes first, and grows up to where events were dropped."""
         batch = self._flying
         if not batch and self._dropped_count:
             batch.append(self._gap())
         while self._waiting and len(batch) < _BATCH and not self._dropped_count:
             batch.append(self._waiting.popleft())
-        try:
-            await self._save(self.boot, batch)
-        except Unsaved as error:
-            if not self.failing:
-                _log.warning("events not saved, kept in memory", waiting=len(self), cause=str(error))
-            self.failing = True
-            return False
-        if self.failing:
-            self.failing = False
-            _log.info("saving events again", saved=len(batch))
+        await self._save(self.boot, batch)
         self.written += len(batch)
         self._flying = []
-        if not self._waiting and not self._dropped_count:
-            self._wake.clear()
-            self._idle.set()
-        return True
+        return len(batch)
 
     def _drop(self) -> None:
         gone = self._waiting.popleft()
