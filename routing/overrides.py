@@ -74,6 +74,25 @@ def checked(values: Mapping[str, Any]) -> Changes | str:
         return f"{'.'.join(str(part) for part in first['loc'])}: {message[0].lower()}{message[1:]}"
 
 
+_NOT_ABOVE = (
+    ("fast_interval_s", "interval_s"),
+    ("timeout_s", "interval_s"),
+    ("timeout_s", "timeout_max_s"),
+    ("fall", "fall_max"),
+    ("hold_s", "hold_max_s"),
+    ("suspect_timer_s", "answer_timer_s"),
+)
+
+
+def contradictions(values: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return (field, what is wrong, remedy) of a whole profile whose bounds cross; the engine would change them silently."""
+    return [
+        (low, f"{values[low]} is more than {high}, which is {values[high]}", f"make {low} at most {high}")
+        for low, high in _NOT_ABOVE
+        if values[low] > values[high]
+    ]
+
+
 def derived_name(base: str, changes: Changes) -> str:
     """Return the name of a profile with changes: the same for the same, in every process."""
     text = json.dumps(changes, sort_keys=True)

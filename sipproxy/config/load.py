@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from routing.overrides import contradictions
 from sipproxy.config.faults import faults_of
 from sipproxy.config.model import Configuration
 from sipproxy.config.positions import Path as KeyPath
@@ -113,7 +114,7 @@ def _references(configuration: Configuration, file: str, found: dict[KeyPath, in
             yield fault(("core_peers", index, "interconnect"), key, message, f"known: {', '.join(names)}")
     yield from _listen_faults(configuration, fault)
     yield from _registrar_faults(configuration, fault)
-    yield from _unknown_profiles(configuration, fault)
+    yield from _profile_faults(configuration, fault)
     socket_bytes = len(str(configuration.admin_socket).encode())
     if socket_bytes > _UNIX_PATH_MAX:
         message = f"the path of the admin socket has {socket_bytes} bytes; the system allows {_UNIX_PATH_MAX}"
@@ -141,21 +142,31 @@ def _registrar_faults(configuration: Configuration, fault: _NewFault) -> Iterato
         path, key = ("registrars", index, "name"), f"registrars[{index}].name"
         if entry.name in names[:index]:
             yield fault(path, key, f"{entry.name!r} is defined twice", "give each its own name")
+        for at, address in enumerate(entry.addresses):
+            if not split_endpoint(address)[1]:
+                path, key = ("registrars", index, "addresses"), f"registrars[{index}].addresses[{at}]"
+                yield fault(path, key, f"{address} has no port to send to", "name its port, as a rule 5060")
+        if entry.password_file is not None and not entry.password_file.exists():
+            path, key = ("registrars", index, "password_file"), f"registrars[{index}].password_file"
+            yield fault(path, key, f"there is no file {entry.password_file}", "write the password there, mode 0600")
         if (entry.username is None) != (entry.password_file is None):
             path, key = ("registrars", index, "username"), f"registrars[{index}].username"
             yield fault(path, key, "username and password_file go together", "set both, or none of them")
 
 
-def _unknown_profiles(configuration: Configuration, fault: _NewFault) -> Iterator[Fault]:
+def _profile_faults(configuration: Configuration, fault: _NewFault) -> Iterator[Fault]:
     if not configuration.profiles:
         return
     from routing.profiles import PROFILES  # noqa: PLC0415 - the products import slowly, and most files change no profile
 
-    for name in configuration.profiles:
+    for name, changes in configuration.profiles.items():
         if name not in PROFILES:
             near = difflib.get_close_matches(name, PROFILES, n=1)
             remedy = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(PROFILES))}"
             yield fault(("profiles", name), f"profiles.{name}", "no such line profile", remedy)
+            continue
+        for field_name, message, remedy in contradictions({**PROFILES[name], **changes.model_dump(exclude_none=True)}):
+            yield fault(("profiles", name, field_name), f"profiles.{name}.{field_name}", message, remedy)
 
 
 _UNIX_PATH_MAX = 107  # sun_path of unix(7), less the closing zero byte

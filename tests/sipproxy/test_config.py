@@ -89,6 +89,34 @@ def test_each_fault_has_key_line_and_remedy(tmp_path: Path, before: str, after: 
     assert found[key].remedy
 
 
+REGISTRAR = """
+[[registrars]]
+name = "ims"
+addresses = ["192.0.2.20:5060"]
+domain = "ims.example.net"
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "key", "line"),
+    [
+        ("\n[profiles.phone]\ntimeout_s = 20", "profiles.phone.timeout_s", 15),
+        ("\n[profiles.phone]\ntimeout_s = 3", "profiles.phone.timeout_s", 15),
+        ("\n[profiles.phone]\nfast_interval_s = 20", "profiles.phone.fast_interval_s", 15),
+        ("\n[profiles.phone]\nfall_max = 5\nfall = 6", "profiles.phone.fall", 16),
+        ("\n[profiles.phone]\nhold_max_s = 1", "profiles.phone.hold_s", 14),
+        ("\n[profiles.phone]\nsuspect_timer_s = 2", "profiles.phone.suspect_timer_s", 15),
+        (REGISTRAR.replace(":5060", ":0"), "registrars[0].addresses[0]", 16),
+        (REGISTRAR + 'username = "us"\npassword_file = "absent"', "registrars[0].password_file", 19),
+    ],
+)
+def test_values_that_do_not_fit_each_other_or_lead_nowhere_are_refused(tmp_path: Path, more: str, key: str, line: int) -> None:
+    found = faults(tmp_path, GOOD + more)
+    assert list(found) == [key]
+    assert found[key].line == line
+    assert found[key].remedy
+
+
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     text = GOOD.replace("127.0.0.1:5060", "nowhere").replace("192.0.2.10", "?").replace("data_dir", "datadir")
     assert set(faults(tmp_path, text)) == {"data_dir", "datadir", "sip.listen[0]", "core_peers[0].address"}
