@@ -189,7 +189,8 @@ class History:
         if armed and going.diversion is None:
             self._began(line, going, seen, wish, at)
         elif not armed and going.diversion is not None:
-            self._ended(line, going, at, _why(is_out, began_by_wish, seen))
+            gone = not self._lines.order_of(line)
+            self._ended(line, going, at, "the line was removed" if gone else _why(is_out, began_by_wish, seen))
         self._tidy(line, going)
 
     def _wish(self, line: str, going: Going, wish: WishState, at: int) -> None:

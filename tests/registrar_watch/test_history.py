@@ -23,6 +23,7 @@ class Rules:
         self.wish = WishState()
         self.armed = True
         self.settled = True
+        self.order = "O1"
 
     def line_id(self, slot: int) -> str:  # noqa: ARG002 - one line is all there is
         return LINE
@@ -31,7 +32,7 @@ class Rules:
         return "R1"
 
     def order_of(self, line_id: str) -> str:  # noqa: ARG002 - one line is all there is
-        return "O1"
+        return self.order
 
     def wish_of(self, line_id: str) -> WishState:  # noqa: ARG002 - one line is all there is
         return self.wish
@@ -114,6 +115,16 @@ def test_a_diversion_begins_with_the_fall_and_ends_with_the_return() -> None:
     assert (ended["diverted"], ended["duration_ms"], ended["why"]) == (3, 2000, "the line is back")
     world.calls(offered=1, declined=1)
     assert world.shapes()[-1] == "returned", "a phone that is busy is a phone that was reached"
+    assert world.state() == {}
+
+
+def test_a_line_that_is_removed_is_not_said_to_be_back() -> None:
+    world = World()
+    world.health("down")
+    world.rules.order, world.rules.armed = "", False
+    world.history.removed([LINE])
+    assert world.shapes()[-1] == "diversion ended"
+    assert world.told()[-1]["why"] == "the line was removed"
     assert world.state() == {}
 
 
