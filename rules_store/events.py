@@ -4,8 +4,9 @@ An event is one JSON object. It is written at least once and kept once: a batch 
 recognised by process and number (rules_store/lua/save_events.lua). Events of one line stand in one shard and keep their
 order; those of different lines are put in order by time when they are read together.
 
-What a line's history costs is bounded by itself: its list has an upper length, a silent one is removed by its age, and reading
-the newest entries takes time in proportion to what is read. Diverted calls have lists of their own, kept for a shorter time.
+What a line's history costs is bounded by itself: its list has an upper length, what is too old goes (with each write some, with
+`EventStore.sweep` all), and reading the newest entries takes time in proportion to what is read. Diverted calls have lists of
+their own, kept for a shorter time; the streams, which have both, are kept for the shorter of the two.
 """
 
 from __future__ import annotations
@@ -90,15 +91,7 @@ class EventStore:
         ``boot`` names the process and sorts by the time of its start; sequence numbers rise within it. A batch that raised is
         repeated whole or with more behind it.
         """
-        now_ms = int(time.time() * 1000)
-        kept = self.retention
-        head: list[Arg] = [
-            boot,
-            kept.per_shard,
-            int(now_ms - kept.days * DAY_MS),
-            int(now_ms - kept.calls_days * DAY_MS),
-            kept.per_line,
-        ]
+        head = self._head(boot)
         calls: dict[int, tuple[list[str], list[Arg]]] = {}
         for entry in entries:
             number = schema.shard(entry.line)
@@ -108,12 +101,27 @@ class EventStore:
             args += (entry.seq, entry.at_unix_ms, entry.flag, entry.line, entry.text, state_op, entry.state or "")
         if not calls:
             return 0
-        written = 0
-        for reply in await self._connection.run_all("save_events", list(calls.values()), safe=True):
+        return sum(int(reply[1]) for reply in await self._run(list(calls.values())))
+
+    async def sweep(self) -> None:
+        """Remove what is too old from all shards, also from those to which nothing is written any more. Raises `StoreError`."""
+        shards = list(range(schema.SHARDS))
+        while shards:
+            replies = await self._run([(_keys(number), self._head("")) for number in shards])
+            shards = [number for number, reply in zip(shards, replies, strict=True) if int(reply[3])]
+
+    def _head(self, boot: str) -> list[Arg]:
+        now_ms = int(time.time() * 1000)
+        kept = self.retention
+        oldest, oldest_call = int(now_ms - kept.days * DAY_MS), int(now_ms - kept.calls_days * DAY_MS)
+        return [boot, kept.per_shard, oldest, oldest_call, kept.per_line]
+
+    async def _run(self, calls: list[tuple[list[str], list[Arg]]]) -> list[Any]:
+        replies = await self._connection.run_all("save_events", calls, safe=True)
+        for reply in replies:
             if reply[0] == b"broken":
                 raise BrokenKeyError(reply[1].decode(), self._connection.where)
-            written += int(reply[1])
-        return written
+        return replies
 
     async def history(self, line_id: str, limit: int = 100, since_unix_ms: int = 0) -> list[StoredEvent]:
         """Return a line's newest events, oldest first; ``line_id`` "" is the service itself. Raises `StoreError`."""

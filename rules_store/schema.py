@@ -108,10 +108,10 @@ def diverted(number: int, line_id: str) -> str:
 
 
 def history_ages(number: int) -> str:
-    """ZSET: line → time of the newest entry of its history (Unix ms)."""
+    """ZSET: line → time of the oldest entry of its history, or an earlier one (Unix ms)."""
     return f"{{b{number:02}}}:history_ages"
 
 
 def diverted_ages(number: int) -> str:
-    """ZSET: line → time of its newest diverted call (Unix ms)."""
+    """ZSET: line → time of its oldest diverted call, or an earlier one (Unix ms)."""
     return f"{{b{number:02}}}:diverted_ages"

@@ -1,13 +1,13 @@
 -- Append events to one shard: its stream, the history of each line, and what is going on now.
 -- KEYS  1 stream  2 counter  3 marks  4 states  5 ages of the histories  6 ages of the diverted calls  7 … list of each entry
 -- ARGV  1 process  2 at most in the stream  3 older than this goes (Unix ms)  4 the same for diverted calls
---       5 at most per line  6 seq, at, flag, line, json, state op, state …
+--       5 at most per line  6 seq, at, flag, line, json, state op, state … (none: only what is too old goes)
 --       flags: 'e' event, 'c' summary of calls (joins the one before it), 'd' diverted call; state ops: '', 's' set, 'S' removed
--- Reply {'ok', written, number of the last} {'broken', key}
+-- Reply {'ok', written, number of the last, whether more may be too old (1 or 0)} {'broken', key}
 --
 -- A batch that is repeated writes nothing twice: the marks hold the last seq of each process (its id begins with the time of its
--- start, so the lowest is the oldest). Lists of lines that fell silent are removed by their age; their names are made here, in
--- the same slot.
+-- start, so the lowest is the oldest). Lists are known by the age of their first entry, or of an older one that is gone; their
+-- names are made here, in the same slot.
 local function is_type(key, wanted)
   local found = redis.call('TYPE', key).ok
   return found == 'none' or found == wanted
@@ -16,7 +16,7 @@ local wanted = {'stream', 'string', 'hash', 'hash', 'zset', 'zset'}
 for n = 1, 6 do if not is_type(KEYS[n], wanted[n]) then return {'broken', KEYS[n]} end end
 for n = 7, #KEYS do if not is_type(KEYS[n], 'list') then return {'broken', KEYS[n]} end end
 
-local KEPT_MARKS, JOINED_MS = 64, 86400000
+local KEPT_MARKS, JOINED_MS, LISTS, ENTRIES = 64, 86400000, 20, 200
 local mark = tonumber(redis.call('HGET', KEYS[3], ARGV[1]) or '0')
 local number = tonumber(redis.call('GET', KEYS[2]) or '0')
 -- A counter that a fail-over set back must not make the stream refuse.
@@ -43,14 +43,18 @@ local function join(key, at, text)
   return true
 end
 
-local function drop_old(key, before, looked)
-  for _ = 1, looked do
-    local first = redis.call('LINDEX', key, 0)
-    if not first then return end
-    local _, at = parts(first)
-    if at and tonumber(at) >= before then return end
+-- Removes what is too old from the front of a list; the time of what is first then, false when nothing is left.
+local function drop_old(key, before)
+  local first
+  for _ = 0, ENTRIES do
+    local held = redis.call('LINDEX', key, 0)
+    if not held then return false end
+    local _, at = parts(held)
+    first = tonumber(at) or 0
+    if first >= before then break end
     redis.call('LPOP', key)
   end
+  return first
 end
 
 local before, calls_before = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -66,8 +70,7 @@ for n = 0, (#ARGV - 5) / 7 - 1 do
       redis.call('RPUSH', key, string.format('%.0f\t%s\t%s\t%s', number, at, flag, text))
     end
     redis.call('LTRIM', key, -tonumber(ARGV[5]), -1)
-    drop_old(key, flag == 'd' and calls_before or before, 20)
-    redis.call('ZADD', flag == 'd' and KEYS[6] or KEYS[5], at, line)
+    redis.call('ZADD', flag == 'd' and KEYS[6] or KEYS[5], 'NX', at, line)
     if ARGV[base + 6] == 's' then redis.call('HSET', KEYS[4], line, ARGV[base + 7]) end
     if ARGV[base + 6] == 'S' then redis.call('HDEL', KEYS[4], line) end
     written, last = written + 1, seq
@@ -83,20 +86,34 @@ if written > 0 then
   end
 end
 
--- A little more than was written goes, so that what is kept does not grow.
-local look = 2 * written + 10
-local cut = false
+-- A little more than was written goes, so that what is kept does not grow. The stream has diverted calls among the others, so
+-- it is kept for the shorter time.
+local look, looked, more = written > 0 and 2 * written + 10 or 1000, 0, 0
+local cut, young = false, false
 for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', look)) do
-  cut = entry[1]
-  if (tonumber(entry[2][2]) or 0) >= before then break end
+  cut, looked = entry[1], looked + 1
+  young = (tonumber(entry[2][2]) or 0) >= math.max(before, calls_before)
+  if young then break end
 end
 if cut then redis.call('XTRIM', KEYS[1], 'MINID', cut) end
+if cut and not young then
+  redis.call('XDEL', KEYS[1], cut)
+  if looked == look then more = 1 end
+end
 local prefix = string.match(KEYS[1], '^(.-):events$')
 for n, kind in ipairs({'history', 'diverted'}) do
-  local bound = n == 1 and ARGV[3] or ARGV[4]
-  for _, line in ipairs(redis.call('ZRANGE', KEYS[4 + n], '-inf', '(' .. bound, 'BYSCORE', 'LIMIT', 0, 20)) do
-    redis.call('DEL', prefix .. ':' .. kind .. ':' .. line)
-    redis.call('ZREM', KEYS[4 + n], line)
+  local bound = n == 1 and before or calls_before
+  local lines = redis.call('ZRANGE', KEYS[4 + n], '-inf', string.format('(%.0f', bound), 'BYSCORE', 'LIMIT', 0, LISTS)
+  if #lines == LISTS then more = 1 end
+  for _, line in ipairs(lines) do
+    local key = prefix .. ':' .. kind .. ':' .. line
+    local first = is_type(key, 'list') and drop_old(key, bound)
+    if first then
+      redis.call('ZADD', KEYS[4 + n], first, line)
+      if first < bound then more = 1 end
+    else
+      redis.call('ZREM', KEYS[4 + n], line)
+    end
   end
 end
-return {'ok', written, string.format('%.0f', number)}
+return {'ok', written, string.format('%.0f', number), more}

@@ -86,8 +86,29 @@ async def test_what_is_too_old_goes_by_itself(connection: StoreConnection) -> No
     await store.save(BOOT, [event(5), event(6, flag="d")])
     assert seqs(await store.history("L1")) == [3, 5]
     assert seqs(await store.diverted("L1")) == [6]
-    assert seqs(await store.recent()) == [3, 4, 5, 6]
+    assert seqs(await store.recent()) == [5, 6], "the stream has calls, so it is kept as long as they"
     assert await connection.repeat(lambda client: client.exists(schema.history(schema.shard(silent), silent))) == 0
+
+
+async def test_what_is_too_old_goes_also_where_nothing_is_written_any_more(connection: StoreConnection) -> None:
+    writer = EventStore(connection, Retention(days=3650, calls_days=3650))
+    old, less_old = NOW - 91 * DAY_MS, NOW - 31 * DAY_MS
+    batch = [event(n, f"L{n % 50}", at=old, flag="d" if n % 2 else "e") for n in range(1, 3001)]
+    await writer.save(BOOT, batch)
+    await writer.save(BOOT, [event(3001, "L1", at=less_old, flag="d"), event(3002, "L1", flag="d"), event(3003, "L2")])
+    store = EventStore(connection, Retention(days=90, calls_days=30))
+    await store.sweep()
+    assert seqs(await store.diverted("L1")) == [3002]
+    assert seqs(await store.history("L2")) == [3003]
+    assert sorted(seqs(await store.recent(5000))) == [3002, 3003]
+    left = await connection.repeat(lambda client: client.keys("*:diverted:*")) + await connection.repeat(
+        lambda client: client.keys("*:history:*")
+    )
+    assert sorted(left) == sorted(
+        key.encode() for key in (schema.diverted(schema.shard("L1"), "L1"), schema.history(schema.shard("L2"), "L2"))
+    )
+    await writer.save(BOOT, [event(3004, "L1", flag="d")])
+    assert seqs(await store.diverted("L1")) == [3002, 3004]
 
 
 async def test_summaries_of_calls_join_and_never_push_other_events_out(connection: StoreConnection) -> None:
