@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
 
 _log = structlog.get_logger(__name__)
+_GONE = frozenset({"removed", "replaced", "expired"})
 _LEVELS = {"up": "info", "unknown": "info", "suspect": "info", "down": "warning"}
 
 
@@ -101,7 +102,7 @@ class RegistrarWatch:
         if line is None:
             self.nameless += 1
             return
-        gone = event["change"] in {"removed", "expired"}
+        gone = event["change"] in _GONE
         self._bindings.put(binding_key(line, row), None if gone else row, event["seq"])
         if event["change"] != "refreshed":
             self._history.registration(line, event["change"], row, event["at_unix_ms"])

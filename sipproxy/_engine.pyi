@@ -295,7 +295,7 @@ class BindingEvent(TypedDict):
     kind: Literal["binding"]
     seq: int
     at_unix_ms: int
-    change: Literal["added", "refreshed", "removed", "expired"]
+    change: Literal["added", "refreshed", "moved", "removed", "replaced", "expired"]
     binding: BindingRow
 
 class VerdictEvent(TypedDict):

@@ -21,19 +21,30 @@ pub enum BindingChange {
     Added,
     /// The same contact with a new expiry.
     Refreshed,
+    /// The same contact, from another address: a new connection, or a backup over another network.
+    Moved,
     /// De-registered, or its line is gone.
     Removed,
+    /// Gone because another contact of the same phone, or one too many of the line, took its place.
+    Replaced,
     /// Ran out.
     Expired,
 }
 
 impl BindingChange {
+    /// Whether the binding is no more.
+    pub const fn is_end(self) -> bool {
+        matches!(self, Self::Removed | Self::Replaced | Self::Expired)
+    }
+
     /// The name in the Python API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Added => "added",
             Self::Refreshed => "refreshed",
+            Self::Moved => "moved",
             Self::Removed => "removed",
+            Self::Replaced => "replaced",
             Self::Expired => "expired",
         }
     }

@@ -40,7 +40,7 @@ impl Core {
             return 0;
         };
         for (change, target) in changes {
-            if matches!(change, BindingChange::Removed | BindingChange::Expired) {
+            if change.is_end() {
                 continue;
             }
             // One contact may be bound to several users of the line.

@@ -168,10 +168,17 @@ impl<'r> Registration<'r> {
                     let target = self.bind(contact);
                     let older = std::mem::replace(&mut targets[at], Arc::clone(&target));
                     if older.uri == target.uri {
-                        changes.push((BindingChange::Refreshed, target));
+                        // The port alone changes whenever a NAT forgets.
+                        let moved = older.address.ip() != target.address.ip();
+                        let change = if moved {
+                            BindingChange::Moved
+                        } else {
+                            BindingChange::Refreshed
+                        };
+                        changes.push((change, target));
                     } else {
                         // The same by §19.1.4 in other letters, and the store goes by letters.
-                        changes.push((BindingChange::Removed, older));
+                        changes.push((BindingChange::Replaced, older));
                         changes.push((BindingChange::Added, target));
                     }
                 }
@@ -215,7 +222,7 @@ impl<'r> Registration<'r> {
             let Some((_, at)) = first else {
                 return Err(TOO_MANY);
             };
-            changes.push((BindingChange::Removed, targets.remove(at)));
+            changes.push((BindingChange::Replaced, targets.remove(at)));
         }
         Ok(())
     }
@@ -228,10 +235,18 @@ impl<'r> Registration<'r> {
             call_id: message.call_id().into(),
             cseq: message.cseq().number,
             expires: self.now + Duration::from_secs(contact.expires_s.into()),
+            // It is shown on terminals, which must not take it for commands.
             user_agent: user_agent
-                .get(..MAX_USER_AGENT)
-                .unwrap_or(user_agent)
-                .into(),
+                .iter()
+                .take(MAX_USER_AGENT)
+                .map(|octet| {
+                    if octet.is_ascii_control() {
+                        b'?'
+                    } else {
+                        *octet
+                    }
+                })
+                .collect(),
         };
         let Incoming { source, socket, .. } = *self.request;
         let target = Target::new(

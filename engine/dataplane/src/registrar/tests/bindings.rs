@@ -73,7 +73,11 @@ fn a_binding_goes_to_the_source_of_its_packet() {
             binding.cseq
         )
     );
-    assert_eq!(64, binding.user_agent.len());
+    assert_eq!(
+        b"PBX?[2J ".repeat(8)[..],
+        *binding.user_agent,
+        "nothing that a terminal obeys"
+    );
 }
 
 #[test]
@@ -102,15 +106,18 @@ fn a_refresh_keeps_one_binding_and_a_query_lists_it() {
         "the flow of the last REGISTER counts"
     );
     contacts(&mut stage, &mut phone, &["<sip:pbx@10.0.0.7;x=1>"]);
+    phone.source = "203.0.113.9:40002".parse().unwrap();
+    contacts(&mut stage, &mut phone, &["<sip:pbx@10.0.0.7;x=1>"]);
     let (plain, other) = (
         "sip:pbx@10.0.0.7".to_owned(),
         "sip:pbx@10.0.0.7;x=1".to_owned(),
     );
     let expected = vec![
         (BindingChange::Added, plain.clone()),
-        (BindingChange::Removed, plain),
+        (BindingChange::Replaced, plain),
         (BindingChange::Added, other.clone()),
-        (BindingChange::Refreshed, other),
+        (BindingChange::Refreshed, other.clone()),
+        (BindingChange::Moved, other),
     ];
     assert_eq!(expected, changes(&stage));
 }
@@ -284,7 +291,7 @@ fn one_contact_too_many_replaces_the_one_that_expires_first() {
     );
     let expected = vec![
         (BindingChange::Added, "sip:g@h".to_owned()),
-        (BindingChange::Removed, "sip:c@d".to_owned()),
+        (BindingChange::Replaced, "sip:c@d".to_owned()),
     ];
     assert_eq!(expected, changes(&stage));
     let (code, _) = contacts(

@@ -110,7 +110,7 @@ impl Phone {
              From: <sip:{user}@example.net>;tag=1\r\nTo: <sip:{user}@example.net>\r\nCall-ID: {call_id}\r\n\
              CSeq: {cseq} REGISTER\r\nMax-Forwards: 70\r\nUser-Agent: {}\r\n{headers}{}Content-Length: 0\r\n\r\n",
             source.port(),
-            "PBX 1.0 ".repeat(10).trim(),
+            "PBX\x1b[2J ".repeat(10).trim(),
             authorization.unwrap_or_default(),
         )
     }
