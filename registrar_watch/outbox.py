@@ -52,7 +52,8 @@ class Outbox(WriteBehind):
         self._save = save
         self.node = node
         self.boot = boot
-        self._limit = limit
+        self.limit = limit
+        """Events that may wait; one batch under way comes to that."""
         self._waiting: deque[Waiting] = deque()
         self._flying: list[Waiting] = []
         self._seq = 0
@@ -77,7 +78,7 @@ class Outbox(WriteBehind):
         full = self._numbered(self._seq, record)
         text = None if state is None else _json(state) if state else ""
         self._waiting.append(Waiting(self._seq, record["at_unix_ms"], record["line"], flag, _json(full), text))
-        if len(self._waiting) > self._limit:
+        if len(self._waiting) > self.limit:
             self._drop()
         self._changed()
         return full
@@ -100,7 +101,7 @@ class Outbox(WriteBehind):
         self._dropped_count += 1
         self.lost += 1
         if self._dropped_count == 1:
-            _log.error("events are lost: the store is away for too long", limit=self._limit)
+            _log.error("events are lost: the store is away for too long", limit=self.limit)
 
     def _gap(self) -> Waiting:
         first, last = self._dropped

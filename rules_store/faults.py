@@ -30,7 +30,7 @@ def store_error(error: Exception, where: str, refusing: str | None = None) -> St
     wrapped = any(words in str(error) for words in _AUTHENTICATION)
     if wrapped or isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError):
         what = f"the store at {where} does not accept our user name or password"
-        return StoreError(what, "Check username and password_file (or password_env) of the store.", retryable=False)
+        return StoreError(what, "Check username and password_file of the store.", retryable=False)
     if isinstance(error, exceptions.BusyLoadingError):
         return LostError(f"the store at {where} is still reading its data", "Wait.", retryable=True)
     if isinstance(error, exceptions.TimeoutError | TimeoutError):
@@ -48,7 +48,7 @@ _REFUSALS: Final[dict[str, tuple[str, str, bool]]] = {
     ),
     "MISCONF": ("cannot write to its disk", "Free disk space there.", True),
     "OOM": ("is out of memory", "Raise its maxmemory.", True),
-    "NOAUTH": ("wants a user name or password", "Set username and password_file (or password_env) of the store.", False),
+    "NOAUTH": ("wants a user name or password", "Set username and password_file of the store.", False),
     "WRONGPASS": ("does not accept our user name or password", "Check username and password_file of the store.", False),
     "NOPERM": ("does not let our user do this", "Extend the user's ACL; see docs/store.md.", False),
 }

@@ -52,7 +52,7 @@ async def told_before(store: EventStore, node: str) -> tuple[dict[str, Record], 
     states: dict[str, Record] = {}
     async for page in store.states():
         states |= page
-    own = [event.record for event in await store.history("", 200) if event.record.get("node") == node]
+    own = [event.record for event in await store.history("", store.retention.per_line) if event.record.get("node") == node]
     past = [record for record in own if record["kind"] in {"started", "stopped"}]
     return states, past[-1] if past else None
 

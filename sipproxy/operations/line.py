@@ -23,6 +23,8 @@ _WISHES: dict[str, Wish] = {
     "force-up": "forced_up",
 }
 _SHOWN = 10
+_HISTORY_PATIENCE_S = 1.0
+"""A store that hangs must not keep the rest from the operator."""
 
 
 async def line(service: "Service", args: dict[str, Json]) -> Json:
@@ -59,8 +61,9 @@ async def _show(service: "Service", key: str) -> dict[str, Any]:
     state = await asyncio.to_thread(line_state, service, spec["slot"])
     going = service.history.going_on(key)
     try:
-        last = [event.record for event in await service.events.history(key, _SHOWN)]
-    except StoreError:
+        async with asyncio.timeout(_HISTORY_PATIENCE_S):
+            last = [event.record for event in await service.events.history(key, _SHOWN)]
+    except (StoreError, TimeoutError):
         last = None
     profile = service.profiles.get(spec["profile"])
     return {

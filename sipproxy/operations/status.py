@@ -131,8 +131,13 @@ def _sentences(service: "Service") -> dict[str, str]:
         text["fault"] = store["fault"]
     text |= {f"registrar {name}": words for name, words in service.foreign.watch.sentences().items()}
     waiting = unsaved["bindings"] + unsaved["verdicts"]
+    history = []
+    if service.outbox.failing:
+        history.append(f"{facts['history']['waiting']} events wait for the store, {service.outbox.limit} at most")
     if facts["history"]["lost"]:
-        text["history"] = f"{facts['history']['lost']} events were lost while the store was away"
+        history.append(f"{facts['history']['lost']} were lost while it was away for too long")
+    if history:
+        text["history"] = "; ".join(history)
     if waiting and (service.saving.bindings.failing or service.saving.verdicts.failing):
         text["unsaved"] = f"{waiting} changes wait for the store; calls are not affected"
     return text

@@ -178,6 +178,7 @@ def test_what_happens_while_the_store_is_away_is_all_there_afterwards_in_order_a
         service.wait_for_health(TRUNK.line, health)
     waiting = service.metrics()["sipproxy_history_waiting"]
     assert waiting >= 10
+    assert "events wait for the store, 100000 at most" in service.run("status")
     assert "not readable" in service.try_run("history", TRUNK.line).stderr
     program.write_text(f'#!/bin/sh\nexec {binary[0]} "$@"\n')
     written(service)
