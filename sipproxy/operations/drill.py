@@ -84,6 +84,9 @@ async def _report(service: "Service", key: str) -> dict[str, Any]:
         told = await service.events.history(key, service.events.retention.per_line)
         began = _last(told, "drill", "began")
         if began is None:
+            async with service.supply.settled() as compiler:
+                if key not in compiler.directory.registry.lines:
+                    raise unknown_line(key)
             raise AdminError("unknown", f"no drill of line {key!r} is known", "begin one: sipproxy drill LINE --minutes 5")
         calls = await service.events.diverted(key, service.events.retention.per_line, began.record["at_unix_ms"])
     except StoreError as error:

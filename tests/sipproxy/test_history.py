@@ -284,6 +284,7 @@ def test_a_drill_without_an_armed_rule_is_refused_with_the_remedy(start_service:
     # A site or an order drills the lines that have one.
     assert VOIP.line in service.run("drill", "site:site-order-phone-c", "--minutes", "5")
     assert "there is no order" in service.try_run("drill", "order:nobody", "--minutes", "5").stderr
+    assert "there is no line 'nobody'" in service.try_run("drill", "report", "nobody").stderr
 
 
 def test_a_drill_ends_at_its_instant_also_while_the_proxy_is_down(start_service: StartService, trunk: list[Phone]) -> None:
