@@ -7,10 +7,12 @@ import pytest
 from tests.faults.laboratory import arithmetic
 from tests.faults.laboratory.caller import CallRecord, schedule
 from tests.faults.laboratory.chart import Panel, svg
+from tests.faults.laboratory.compare import worse
 from tests.faults.laboratory.customers import fleet, gateway, pair, trunk
-from tests.faults.laboratory.judge import broken
+from tests.faults.laboratory.judge import behind, broken
 from tests.faults.laboratory.measure import Observation, Row, Verdict, measure
-from tests.faults.laboratory.report import behind
+from tests.faults.laboratory.report import cells
+from tests.faults.laboratory.report import worse as said
 from tests.faults.laboratory.scenarios import SCENARIOS, Limits
 from tests.faults.laboratory.truth import LineTruth, Timeline, together
 
@@ -130,6 +132,20 @@ def test_copies_of_an_invite_that_can_be_answered() -> None:
     assert arithmetic.share(20, 0.0, t1_s=0.5, patience_s=2.0) == pytest.approx(0.36**3)
 
 
+@pytest.mark.parametrize(("percent", "of_ten_thousand"), [(5, 0.016), (10, 0.58), (20, 21), (30, 166)])
+def test_the_arithmetic_is_the_one_that_the_verdicts_are_documented_with(percent: float, of_ten_thousand: float) -> None:
+    assert arithmetic.ours(percent, 0.4, ring_s=1.0) * 10_000 == pytest.approx(of_ten_thousand, rel=0.05)
+
+
+def test_what_the_arithmetic_allows_is_a_mean_and_bad_luck() -> None:
+    assert [arithmetic.most(mean) for mean in (0.0, 0.1, 1.7, 8.5)] == [0, 2, 7, 19]
+    row = Row("key", "ours", offered=800, completed=792, diverted=8, wrongly_diverted=8, allowed=arithmetic.allowed(20, 0.0, 800))
+    lossy = Limits(wrongly_diverted=None, first_diverted_s=None, delivered_s=None, by_arithmetic=True)
+    assert row.allowed == 6
+    assert broken(row, lossy) == ["8 calls were diverted, the arithmetic of retransmissions allows 6"]
+    assert broken(row, Limits(wrongly_diverted=None, first_diverted_s=None, delivered_s=None)) == []
+
+
 def test_calls_come_at_a_steady_rate_by_seed() -> None:
     first, again = (list(schedule([NUMBER], 20, 10, seed=7)) for _ in range(2))
     assert first == again
@@ -152,9 +168,59 @@ def test_scenarios_and_customers_are_told_apart_by_name() -> None:
     assert sum(scenario.smoke for scenario in SCENARIOS) == 6
 
 
+OURS = Row("key", "ours", offered=10, completed=5, diverted=5, wrongly_diverted=1, fault_to_down_s=2.9, first_diverted_s=1.90)
+THEIRS = Row("key", "theirs", offered=10, completed=5, diverted=5, fault_to_down_s=2.1, first_diverted_s=1.88)
+
+
 def test_the_report_says_where_the_other_system_did_better() -> None:
-    ours = Row("key", "ours", offered=10, completed=5, diverted=5, wrongly_diverted=1, fault_to_down_s=2.9, first_diverted_s=1.90)
-    theirs = Row("key", "theirs", offered=10, completed=5, diverted=5, fault_to_down_s=2.1, first_diverted_s=1.88)
-    found = behind({"rows": [ours.as_json(), theirs.as_json()]})
-    assert found == ["wrongly diverted 1, theirs 0", "fault → down 2.9 s, theirs 2.1 s"]
-    assert behind({"rows": [theirs.as_json(), ours.as_json()]}) == []
+    ours, theirs = OURS.as_json(), THEIRS.as_json()
+    assert said({"rows": [ours, theirs]}) == "wrongly diverted 1, theirs 0; fault → down 2.9 s, theirs 2.1 s"
+    assert said({"rows": [theirs, ours]}) == ""
+    assert said({"rows": [ours, theirs], "remark": "chance"}).endswith("theirs 2.1 s (chance)")
+    assert cells("title", ours, theirs)[-1] == "wrongly diverted, fault → down"
+    assert cells("title", theirs, ours)[-1] == "none"
+
+
+def test_a_detection_that_never_came_is_worse_than_any() -> None:
+    out = Row("key", "ours", lines_out=2, lines_unnoticed=2, violations=["a"]).as_json()
+    assert list(worse(out, THEIRS.as_json())) == ["fault_to_down_s", "lines_unnoticed", "violations", "completed"]
+    well = Row("key", "ours", completed=5).as_json()
+    assert worse(well, THEIRS.as_json()) == {}, "who diverts nobody where no line was out is not late"
+
+
+def test_a_figure_in_which_we_must_not_be_behind_is_a_limit() -> None:
+    limits = Limits(not_behind=("wrongly_diverted",))
+    assert behind(OURS.as_json(), THEIRS.as_json(), limits) == ["behind: wrongly diverted 1, theirs 0"]
+    assert behind(OURS.as_json(), THEIRS.as_json(), Limits()) == []
+
+
+def test_detection_is_taken_from_when_each_line_was_out() -> None:
+    always = timeline((1.0, True))
+    lines = {
+        name: LineTruth(timeline((1.0, True), (FAULT + out, False), (REPAIR, True)), always, always)
+        for name, out in (("a", 0.0), ("b", 2.0), ("c", 4.0))
+    }
+    lines["well"] = LineTruth(always, always, always)
+    verdicts = [Verdict(FAULT + at, line, "down") for line, at in (("a", 3.0), ("b", 10.0), ("c", 6.5))]
+    row, _ = measure("key", observed(BEFORE, RETURNED, lines=lines, line_of=lambda _: "a", verdicts=verdicts))
+    assert (row.fault_to_down_s, row.slowest_down_s) == (pytest.approx(3), pytest.approx(8))
+    assert (row.lines_out, row.lines_unnoticed, row.false_verdicts) == (3, 0, 0)
+    row, _ = measure("key", observed(BEFORE, RETURNED, lines=lines, line_of=lambda _: "a", verdicts=verdicts[:1]))
+    assert (row.fault_to_down_s, row.slowest_down_s, row.lines_unnoticed) == (None, None, 2)
+    assert "the last verdict down did not come" in broken(row, Limits(down_s=14.0))
+
+
+def test_a_fault_that_was_not_in_force_is_said() -> None:
+    through = call(1015, status=200, after_s=3, ringing=1015.3)
+    row, _ = measure("key", observed(BEFORE, through, RETURNED))
+    row.takes_out = True
+    assert (row.calls_while_out, row.impossible) == (1, 1)
+    assert "1 calls reached a phone that nobody could reach: the fault was not in force" in broken(row, Limits())
+    nobody_called, _ = measure("key", observed(BEFORE, RETURNED))
+    nobody_called.takes_out = True
+    assert "no call was placed while a line was out: the run shows nothing" in broken(nobody_called, Limits())
+    harmless = Row("key", "ours", offered=2, completed=2, takes_out=False)
+    limits = Limits(first_diverted_s=None, delivered_s=None)
+    assert broken(harmless, limits) == ["nothing shows that the fault was in force"]
+    harmless.evidence = "7 packets lost"
+    assert broken(harmless, limits) == []

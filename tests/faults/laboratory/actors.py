@@ -23,6 +23,9 @@ class PhoneSystem(Protocol):
     def behave(self, mode: Mode) -> None:
         """Answer like this from now on."""
 
+    def heard(self, method: str) -> int:
+        """Return how many requests of a method it has received."""
+
     def kill(self) -> None:
         """``kill -9``: its port is closed."""
 

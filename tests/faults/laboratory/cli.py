@@ -16,7 +16,6 @@ import uvloop
 
 from benchmarks.machine import facts
 from tests.faults.laboratory import impairment, report
-from tests.faults.laboratory.judge import broken
 from tests.faults.laboratory.measure import Row
 from tests.faults.laboratory.run import run
 from tests.faults.laboratory.scenarios import SCENARIOS, Scenario, scenario
@@ -83,8 +82,9 @@ def _one(chosen: Scenario, systems: Sequence[str], seed: int, out: Path | None) 
     results = uvloop.run(run(chosen, seed=seed, systems=systems, say=say))
     for result in results:
         say(" | ".join(report.cells(result.row.system, result.row.as_json())[1:]))
-        for text in broken(result.row, chosen.limits):
-            say(f"OUTSIDE THE LIMITS, {result.row.system}: {text}")
+    for system, texts in report.outside([result.row for result in results], chosen).items():
+        for text in texts:
+            say(f"OUTSIDE THE LIMITS, {system}: {text}")
     if out:
         out.mkdir(parents=True, exist_ok=True)
         (out / f"{chosen.key}.json").write_text(json.dumps(report.one(chosen, results, seed=seed)), encoding="utf-8")
@@ -111,6 +111,10 @@ def _run(chosen: Sequence[Scenario], arguments: argparse.Namespace) -> int:
     _spawn(apart, max(arguments.jobs // 2, 1), arguments, folder, failed)
     runs, pictures = _gather([folder])
     print("\n".join(report.table(runs)))
+    for run_ in runs:
+        for text in (report.worse(run_), run_["arithmetic"]):
+            if text:
+                print(f"{run_['key']}: {text}")
     outside = [f"{run['key']}: {text}" for run in runs for text in _broken(run, arguments.margin)]
     for text in [*outside, *(f"{key}: did not come to its end" for key in failed)]:
         print(f"OUTSIDE THE LIMITS  {text}")
@@ -129,7 +133,7 @@ def _gather(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], dict[str, st
             ran = json.loads((where / f"{one.key}.json").read_text(encoding="utf-8"))
             # Limits and titles may have been written better since.
             ran["title"] = one.title
-            ran["broken"] = {row["system"]: broken(Row(**row), one.limits) for row in ran["rows"]}
+            ran["broken"] = report.outside([Row(**row) for row in ran["rows"]], one)
             runs.append(ran)
             pictures[one.key] = (where / f"{one.key}.svg").read_text(encoding="utf-8")
     return runs, pictures
@@ -137,8 +141,7 @@ def _gather(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], dict[str, st
 
 def _broken(ran: dict[str, Any], margin_s: float) -> list[str]:
     """Return where our row of a run is outside its limits."""
-    limits = scenario(ran["key"]).limits
-    return [text for row in ran["rows"] if row["system"] == SYSTEMS[0] for text in broken(Row(**row), limits, margin_s=margin_s)]
+    return report.outside([Row(**row) for row in ran["rows"]], scenario(ran["key"]), margin_s=margin_s).get(SYSTEMS[0], [])
 
 
 def _spawn(chosen: Sequence[Scenario], jobs: int, arguments: argparse.Namespace, folder: Path, failed: list[str]) -> None:

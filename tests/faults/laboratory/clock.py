@@ -1,7 +1,9 @@
 """Jumps of the wall clock for chosen processes; see ``clock.c`` for what moves and what does not."""
 
+import contextlib
 import mmap
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.faults.laboratory.namespaces import command, program
@@ -22,6 +24,14 @@ class Clock:
             compiler = program("cc", "build-essential")
             command([compiler, "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", str(self._library), str(_SOURCE)])
         return {"LD_PRELOAD": str(self._library), "FAULT_LAB_CLOCK": str(self._file)}
+
+    def used_by(self, pids: Sequence[int]) -> int:
+        """Return how many of these processes have it."""
+        number = 0
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                number += str(self._library) in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+        return number
 
     def jump(self, seconds: float) -> None:
         """Set the clock forward, or back by a negative number, from the machine's time; 0 sets it right."""

@@ -8,9 +8,12 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from tests.faults.laboratory import plan
@@ -47,6 +50,10 @@ class Fault(ABC):
     @abstractmethod
     def end(self, lab: Laboratory) -> None:
         """Repair it."""
+
+    def evidence(self, lab: Laboratory) -> str:  # noqa: ARG002 - most have none
+        """Return what shows, just before the repair, that it is in force. "" where calls that reach no phone show it."""
+        return ""
 
 
 # ---- the data line -----------------------------------------------------------------------------------------------------------
@@ -88,12 +95,47 @@ class Impaired(Fault):
         """The label."""
         return self.label
 
+    @property
+    def round_trip_s(self) -> float:
+        """The delay of both ways."""
+        return (self.down.get("delay_ms", 0.0) + self.up.get("delay_ms", 0.0)) / 1000
+
     def begin(self, lab: Laboratory) -> None:
         """Degrade."""
         ways: dict[Direction, Mapping[str, float]] = {"down": self.down, "up": self.up}
+        self._before = self._counts(lab)
         for direction, settings in ways.items():
             if settings:
                 lab.box.set(direction, wire=self.wire, **settings)
+
+    def evidence(self, lab: Laboratory) -> str:
+        """The box counts what it loses, doubles and reorders; a delay is seen by the packets that wait in it."""
+        now = self._counts(lab)
+        counts = {name: now[name] - self._before[name] for name in ("lost", "duplicated", "reordered")}
+        counts["delayed"] = self._waited(lab) if self._asks("delay_ms") else 0
+        asked = {"lost": "loss", "duplicated": "duplicate", "reordered": "reorder", "delayed": "delay_ms"}
+        if any(self._asks(setting) and not counts[name] for name, setting in asked.items()):
+            return ""
+        return ", ".join(f"{count:,} packets {name}" for name, count in counts.items() if count)
+
+    def _asks(self, setting: str) -> bool:
+        return bool(self.down.get(setting) or self.up.get(setting))
+
+    def _counts(self, lab: Laboratory) -> Counter[str]:
+        total: Counter[str] = Counter()
+        for wire, ways in lab.box.stats().items():
+            if self.wire in {None, wire}:
+                for counts in ways.values():
+                    total.update(counts)
+        return total
+
+    def _waited(self, lab: Laboratory) -> int:
+        """Look into the box for a second, up to the first packet that waits there."""
+        for _ in range(100):
+            if waiting := self._counts(lab)["waiting"]:
+                return waiting
+            time.sleep(0.01)
+        return 0
 
     def end(self, lab: Laboratory) -> None:
         """Pass everything again."""
@@ -295,6 +337,16 @@ class InvitesOnly(PhoneMisbehaves):
     def __init__(self) -> None:
         super().__init__(mode="invites_only")
 
+    def begin(self, lab: Laboratory) -> None:
+        """Answer no OPTIONS any more."""
+        self._heard = lab.actors.the_phone().heard("OPTIONS")
+        super().begin(lab)
+
+    def evidence(self, lab: Laboratory) -> str:
+        """It hears OPTIONS all the time."""
+        heard = lab.actors.the_phone().heard("OPTIONS") - self._heard
+        return f"{heard} OPTIONS left unanswered" if heard else ""
+
 
 class RegistrationExpires(Fault):
     """It is reachable, but registered no more."""
@@ -332,6 +384,37 @@ class PrimaryDead(PhoneKilled):
     name = "primary of two peers dead"
     description = "The process of the primary static peer is gone; the backup at the second site takes all calls."
     deliverable = True
+
+    def begin(self, lab: Laboratory) -> None:
+        """``kill -9``."""
+        self._heard = lab.actors.the_second().heard("INVITE")
+        super().begin(lab)
+
+    def evidence(self, lab: Laboratory) -> str:
+        """The backup gets calls."""
+        return _backup_called(lab, self._heard)
+
+
+class PrimaryHung(PhoneStopped):
+    """One of two peers hangs: calls go to the other, none is diverted."""
+
+    name = "primary of two peers hung"
+    description = "The primary static peer is stopped (SIGSTOP); the backup at the second site takes all calls."
+    deliverable = True
+
+    def begin(self, lab: Laboratory) -> None:
+        """Stop."""
+        self._heard = lab.actors.the_second().heard("INVITE")
+        super().begin(lab)
+
+    def evidence(self, lab: Laboratory) -> str:
+        """The backup gets calls."""
+        return _backup_called(lab, self._heard)
+
+
+def _backup_called(lab: Laboratory, before: int) -> str:
+    heard = lab.actors.the_second().heard("INVITE") - before
+    return f"the backup heard {heard} INVITEs" if heard else ""
 
 
 class BothPeersDead(Fault):
@@ -405,6 +488,51 @@ class FleetCut(Fault):
         lab.box.set(wire="fleet", loss=0)
 
 
+class CutInWaves(FleetCut):
+    """Lines are cut a few at a time, in steps that together fill an interval of OPTIONS: each system is met at all of its phases."""
+
+    name = "lines cut one after the other"
+    description = (
+        "Sixty lines of an access node lose everything, three at a time every half second, for ten seconds: whenever a system probes,"
+        " its lines are cut at all phases of its interval. No call tells; forty other lines are well."
+    )
+    lines, waves, step_s = 60, 20, 0.5
+    cutting: Callable[[Sequence[int]], None]
+    """Told which lines are cut now."""
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def begin(self, lab: Laboratory) -> None:
+        """Cut the first and go on from there."""
+        drops = "\n".join(f"ip {way} @cut drop" for way in ("saddr", "daddr"))
+        chain = f"chain forward {{\ntype filter hook forward priority filter;\n{drops}\n}}"
+        lab.namespaces.edge.nft(f"table ip waves {{\nset cut {{ type ipv4_addr; }}\n{chain}\n}}\n")
+        self._cut(lab, 0)
+        self._thread = threading.Thread(target=self._go_on, args=(lab, time.monotonic()), name="waves", daemon=True)
+        self._thread.start()
+
+    def end(self, lab: Laboratory) -> None:
+        """Repair all at once."""
+        self._over.set()
+        if self._thread:
+            self._thread.join()
+        lab.namespaces.edge.nft("delete table ip waves\n")
+
+    def _go_on(self, lab: Laboratory, begun: float) -> None:
+        for wave in range(1, self.waves):
+            if self._over.wait(max(begun + wave * self.step_s - time.monotonic(), 0.0)):
+                return
+            self._cut(lab, wave)
+
+    def _cut(self, lab: Laboratory, wave: int) -> None:
+        lines = range(wave, self.lines, self.waves)
+        self.cutting(lines)
+        addresses = ", ".join(plan.fleet_address(line) for line in lines)
+        lab.namespaces.edge.nft(f"add element ip waves cut {{ {addresses} }}\n")
+
+
 @dataclass
 class NamesGone(Fault):
     """Nobody resolves names."""
@@ -429,6 +557,10 @@ class NamesGone(Fault):
             lab.names.hang()
         else:
             lab.names.stop()
+
+    def evidence(self, lab: Laboratory) -> str:
+        """A query of the server's own host is not answered."""
+        return "" if lab.names.answers(lab.namespaces.us) else "a query from the server's host is not answered"
 
     def end(self, lab: Laboratory) -> None:
         """Bring it back."""
@@ -460,6 +592,11 @@ class ClockJump(Fault):
         """Jump."""
         lab.clock.jump(self.seconds)
 
+    def evidence(self, lab: Laboratory) -> str:
+        """Processes of the server have that clock."""
+        number = lab.clock.used_by(lab.namespaces.us.pids())
+        return f"{number} processes of the server have that clock" if number else ""
+
     def end(self, lab: Laboratory) -> None:
         """Jump back."""
         lab.clock.jump(0)
@@ -489,11 +626,36 @@ class StoreGone(Fault):
         self._pid = lab.actors.the_server().store_pid()
         os.kill(self._pid, signal.SIGSTOP if self.hung else signal.SIGKILL)
 
+    def evidence(self, lab: Laboratory) -> str:  # noqa: ARG002 - the pid is enough
+        """The process is stopped, or gone."""
+        state = _state(self._pid)
+        if self.hung:
+            return "the store is stopped" if state == "T" else ""
+        return "the store that was killed is gone" if state in {"", "Z"} else ""
+
     def end(self, lab: Laboratory) -> None:  # noqa: ARG002 - a stopped process is ended by its pid
         """Let a stopped one go on."""
         if self.hung:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGCONT)
+
+
+def restarted(lab: Laboratory) -> str:
+    """Kill the server and start it again; return what shows that it happened."""
+    server = lab.actors.the_server()
+    before = set(lab.namespaces.us.pids())
+    server.kill()
+    server.start()
+    new = set(lab.namespaces.us.pids()) - before
+    return f"{len(new)} new processes of the server" if new else ""
+
+
+def _state(pid: int) -> str:
+    """Return a process's state as proc(5) has it; "" when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][:1]
+    except OSError:
+        return ""
 
 
 # ---- two at once ---------------------------------------------------------------------------------------------------------------
@@ -509,6 +671,7 @@ class Amid(Fault):
     first: Fault = field(default_factory=DataLineCut)
     second: Fault | None = None
     """None: the server is killed and started again."""
+    _restarted: str = ""
 
     @property
     def title(self) -> str:
@@ -524,9 +687,11 @@ class Amid(Fault):
         if self.second:
             self.second.begin(lab)
         else:
-            server = lab.actors.the_server()
-            server.kill()
-            server.start()
+            self._restarted = restarted(lab)
+
+    def evidence(self, lab: Laboratory) -> str:
+        """The second's; calls show the first."""
+        return self.second.evidence(lab) if self.second else self._restarted
 
     def end(self, lab: Laboratory) -> None:
         """End the first with the second still in force, then that."""

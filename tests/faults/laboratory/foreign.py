@@ -58,6 +58,10 @@ class ForeignPhone:
         """Foreign programs have no modes."""
         raise LaboratoryError(f"a foreign phone cannot be {mode}")
 
+    def heard(self, method: str) -> int:
+        """Foreign programs are not asked."""
+        raise LaboratoryError(f"a foreign phone does not count {method}")
+
     def log(self) -> str:
         """Return what it printed."""
         return (self._folder / "phone.log").read_text(errors="replace")

@@ -10,17 +10,20 @@
   nothing came. **open at kill**: the same while the system was down for a part of that time.
 - **first diverted**: INVITE to 302 of the first call that was placed after the fault and diverted; **slowest**: of any of them.
 - **fault → all**: from when the fault is in force to the last call that was placed before the repair and not diverted. **fault → at once**: to
-  the first call answered 302 within 100 ms. **fault → down**: to the verdict.
+  the first call answered 302 within 100 ms. **fault → down**: from when a line is out to its verdict; of many lines the median, and
+  **slowest down** the longest. **not noticed**: lines that were out and had no verdict before the repair.
 - **repair → delivered**: from the moment when the line is reachable, its phone system works and its registration leads to it, to
   the first ringing or answer that a caller gets after that. Where calls go to many lines: to the last call that was still
   diverted, of the slowest line.
 - **false verdicts**: changes to down while the line could have answered, and for `_DETECTION_S` before.
 - **violations**: what a caller must never see: two final answers, an answer after the diversion, a target of another rule.
+- **impossible**: calls that reached a phone while the laboratory says that none could: the fault was not in force.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any
 
 from tests.faults.laboratory.caller import CallRecord
@@ -33,6 +36,10 @@ _DETECTION_S = 20.0
 """A verdict that comes so long after a line was able again judges the past: no probe's evidence is older (18 s at the bound)."""
 _NEVER_S = 10.0
 """A line among many that was not called later than this after its repair cannot be said to stay away."""
+_MOVE_S = 5.0
+"""The longest that a laboratory needs to break something."""
+_IN_FORCE_S = 0.5
+"""The moves of a fault and of its repair are over within; what is on its way at that time may pass."""
 _SUCCESS, _REDIRECTION, _REFUSAL = 200, 300, 400
 _DECLINED = frozenset({404, 486, 600, 603})
 """Answers of a living phone."""
@@ -74,6 +81,10 @@ class Observation:
     """INVITEs that the system sent to lines, copies included."""
     reached: Mapping[str, float] = field(default_factory=dict)
     """Call-ID → when the first copy came to a phone system, where that is known."""
+
+    def offered_in_fault(self) -> int:
+        """Return how many calls were placed while the fault lasted."""
+        return sum(self.fault <= record.sent < self.repair for record in self.records)
 
 
 def outcome(record: CallRecord, seen: Observation, able: Mapping[str, Timeline], delivered: Mapping[str, list[float]]) -> str:
@@ -129,6 +140,20 @@ class Row:
     fault_to_all_s: float | None = None
     fault_to_at_once_s: float | None = None
     fault_to_down_s: float | None = None
+    slowest_down_s: float | None = None
+    lines_out: int = 0
+    """Lines that the fault took out."""
+    lines_unnoticed: int = 0
+    """Those of them without a verdict down before the repair."""
+    calls_while_out: int = 0
+    """Calls placed to a line while it was out."""
+    impossible: int = 0
+    takes_out: bool | None = None
+    """Whether the fault has to take a line out; None is not asked."""
+    evidence: str = ""
+    """What shows that a fault was in force under which calls get through; "" where the calls themselves show it."""
+    allowed: int | None = None
+    """Calls that the arithmetic of retransmissions allows to be diverted; None where nothing is lost."""
     repair_to_delivered_s: float | None = None
     never_delivered: bool = False
     """A repair after which no call reached the phone until the end of the run."""
@@ -165,6 +190,8 @@ def measure(scenario: str, seen: Observation) -> tuple[Row, list[str]]:
     row.statuses = dict(Counter(str(record.status or "none") for record in lost))
     if seen.fault:
         _fault_times(row, seen, able)
+        _detection(row, seen, able)
+    _in_force(row, seen, able)
     _repair_times(row, seen, able, delivered)
     _verdicts(row, seen, able)
     return row, outcomes
@@ -216,13 +243,48 @@ def _repair_times(row: Row, seen: Observation, able: Mapping[str, Timeline], del
     row.repair_to_delivered_s = max(waits, default=None)
 
 
+def _detection(row: Row, seen: Observation, able: Mapping[str, Timeline]) -> None:
+    """From the moment each line was out to its verdict."""
+    until = seen.repair or seen.end
+    times = []
+    for line, timeline in able.items():
+        spans = timeline.spans(seen.end)
+        # The fault is in force a little after its first move, from which on a line counts as unable.
+        out = next((end for _, end in spans if seen.fault - _MOVE_S <= end < until), None)
+        if out is None:
+            continue
+        row.lines_out += 1
+        zero = max(out, seen.fault)
+        downs = (v.at - zero for v in seen.verdicts if v.line == line and v.health == "down" and zero <= v.at <= until)
+        times.append(next(downs, None))
+    noticed = [time for time in times if time is not None]
+    row.lines_unnoticed = len(times) - len(noticed)
+    # The median of all lines is known once more than half of them have a verdict.
+    if 2 * len(noticed) > len(times):
+        row.fault_to_down_s = median(sorted(noticed) + [max(noticed)] * row.lines_unnoticed)
+    row.slowest_down_s = max(noticed) if noticed and not row.lines_unnoticed else None
+
+
+def _in_force(row: Row, seen: Observation, able: Mapping[str, Timeline]) -> None:
+    """Count the calls that show whether lines that were said to be out were out."""
+    spans = {line: timeline.spans(seen.end) for line, timeline in able.items()}
+    out = {
+        line: [(end, following) for (_, end), (following, _) in zip(able_, [*able_[1:], (seen.end, 0.0)], strict=True)]
+        for line, able_ in spans.items()
+    }
+    for record in seen.records:
+        until = next(
+            (until for since, until in out[seen.line_of(record.number)] if since + _IN_FORCE_S <= record.sent < until), None
+        )
+        if until is not None:
+            row.calls_while_out += 1
+            row.impossible += record.reached_phone and (record.ringing or record.final) < until - _IN_FORCE_S
+
+
 def _verdicts(row: Row, seen: Observation, able: Mapping[str, Timeline]) -> None:
     row.verdict_changes = len(seen.verdicts)
     downs = [verdict for verdict in seen.verdicts if verdict.health == "down"]
     row.causes = list(dict.fromkeys(verdict.cause for verdict in downs if verdict.cause))
-    if seen.fault:
-        after = [verdict.at - seen.fault for verdict in downs if verdict.at >= seen.fault]
-        row.fault_to_down_s = min(after, default=None)
     if seen.judged:
         row.false_verdicts = sum(
             able[verdict.line].throughout(verdict.at - _DETECTION_S, verdict.at)

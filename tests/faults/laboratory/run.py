@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from tests.faults.laboratory import customers, faults, foreign, plan
+from tests.faults.laboratory import arithmetic, customers, faults, foreign, plan
 from tests.faults.laboratory.customers import TRUNK
 from tests.faults.laboratory.fleet import Fleet
 from tests.faults.laboratory.foreign import ForeignPhone
@@ -22,6 +22,8 @@ from tests.faults.laboratory.truth import LineTruth
 READY_S = 60.0
 """Beside other work of the machine; alone it takes three seconds."""
 _SETTLE_S = 55.0
+_CLEAN, _KNOWN_S = 260, 120.0
+"""OPTIONS that a line must have answered to count as clean (docs/verdicts.md, *Probes*), and the longest that asking often may take."""
 _OF_THE_PHONE = (faults.PhoneKilled, faults.PhoneMisbehaves, faults.RegistrationExpires)
 """Faults whose truth the phone system writes down itself."""
 Say = Callable[[str], None]
@@ -45,14 +47,25 @@ async def run(scenario: Scenario, *, seed: int, systems: Sequence[str], say: Say
         for side in sides:
             stack.callback(side.close)
         await asyncio.gather(*(_ready(scenario, side) for side in sides))
+        if scenario.known:
+            say("our lines are asked often, until they are known")
+            await asyncio.gather(*(_make_known(scenario, side) for side in sides))
         say("all lines are up, calls begin")
+        for side in sides:
+            side.tap.counts.clear()
         begun = time.time()
         marks = await asyncio.gather(*(_side(scenario, side, seed, begun, say) for side in sides))
         results = []
-        for side, (fault, repair) in zip(sides, marks, strict=True):
+        for side, (fault, repair, evidence) in zip(sides, marks, strict=True):
             seen = side.observation()
             seen.fault, seen.repair, seen.judged = fault, repair, scenario.judged
             row, outcomes = measure(scenario.key, seen)
+            row.takes_out, row.evidence = not _first(scenario.fault()).deliverable, evidence
+            if scenario.quiet:
+                # The calls came back a second before the repair; the verdict is what was found in time.
+                row.fault_to_all_s = row.fault_to_at_once_s = None
+            if scenario.percent:
+                row.allowed = arithmetic.allowed(scenario.percent, scenario.round_trip_s, seen.offered_in_fault())
             results.append(Result(row, seen, outcomes, begun))
         return results
 
@@ -157,24 +170,41 @@ async def _ready(scenario: Scenario, side: Side) -> None:
         faulty = await asyncio.to_thread(side.system.faulty)
         timelines = [phone.registered for phone in side.phones.values()] + [phone.registered for phone in side.foreign]
         registered = all(timeline.at(time.time()) for timeline in timelines)
-        probed = all(phone.counts["OPTIONS"] for phone in side.phones.values())
+        probed = all(phone.counts["OPTIONS"] for phone in side.phones.values()) and _fleet_probed(scenario, side)
         if registered and probed and not faulty:
             side.verdicts.clear()
             return
         await asyncio.sleep(0.1)
-    logs = "\n".join(phone.log()[-2000:] for phone in side.foreign)
     heard = {name: dict(phone.counts) for name, phone in side.phones.items()}
+    if side.fleet:
+        heard["fleet"] = dict(side.fleet.counts)
+    logs = "\n".join(phone.log()[-2000:] for phone in side.foreign)
     raise TimeoutError(
         f"{scenario.key}: {side.system.name} is not ready after {READY_S:.0f} s; not up: {faulty}; registered: {registered};"
         f" the phones heard {heard}\n{logs}"
     )
 
 
+async def _make_known(scenario: Scenario, side: Side) -> None:
+    """Let a system that learns about lines learn that the fleet's lose nothing."""
+    if side.fleet is None or not await asyncio.to_thread(side.system.ask_often, often=True):
+        return
+    enough = side.fleet.counts["OPTIONS"] + _CLEAN * scenario.fleet
+    async with asyncio.timeout(_KNOWN_S):
+        while side.fleet.counts["OPTIONS"] < enough:  # noqa: ASYNC110 - a count, as `_ready` looks at
+            await asyncio.sleep(0.5)
+    await asyncio.to_thread(side.system.ask_often, often=False)
+
+
+def _fleet_probed(scenario: Scenario, side: Side) -> bool:
+    return side.fleet is None or side.fleet.counts["OPTIONS"] >= scenario.fleet
+
+
 # ---- the run -----------------------------------------------------------------------------------------------------------------
 
 
-async def _side(scenario: Scenario, side: Side, seed: int, begun: float, say: Say) -> tuple[float, float]:
-    """Place calls, break and repair; return when the fault and the repair were in force."""
+async def _side(scenario: Scenario, side: Side, seed: int, begun: float, say: Say) -> tuple[float, float, str]:
+    """Place calls, break and repair; return when the fault and the repair were in force, and what showed it."""
     traffic = asyncio.create_task(_traffic(scenario, side, seed, begun))
     teller = asyncio.create_task(_tell(side, begun, say))
     fault = scenario.fault()
@@ -187,6 +217,7 @@ async def _side(scenario: Scenario, side: Side, seed: int, begun: float, say: Sa
             await _meanwhile(side, fault)
             say(f"{side.system.name}: meanwhile {fault.title}")
         await _until(begun + scenario.before_s + scenario.fault_s)
+        evidence = await asyncio.to_thread(fault.evidence, side.lab)
         ended = await _end(scenario, side, fault)
         say(f"{side.system.name}: repaired")
         if scenario.reregister_s is not None and "phone" in side.phones:
@@ -197,7 +228,7 @@ async def _side(scenario: Scenario, side: Side, seed: int, begun: float, say: Sa
     finally:
         traffic.cancel()
         teller.cancel()
-    return _moment_of_fault(scenario, side, fault, began, ended), ended
+    return _moment_of_fault(scenario, side, fault, began, ended), ended, evidence
 
 
 async def _until(moment: float) -> None:
@@ -228,6 +259,10 @@ def _concerned(scenario: Scenario, side: Side, fault: faults.Fault) -> list[str]
     }[fault.who]
 
 
+def _first(fault: faults.Fault) -> faults.Fault:
+    return fault.first if isinstance(fault, faults.Amid) else fault
+
+
 class _WatchedFlapping(faults.Flapping):
     """Says when it turns."""
 
@@ -243,9 +278,11 @@ class _WatchedFlapping(faults.Flapping):
 
 async def _begin(scenario: Scenario, side: Side, fault: faults.Fault) -> float:
     """Break it; return when it was in force. A line counts as unable from before the first move."""
-    first = fault.first if isinstance(fault, faults.Amid) else fault
+    first = _first(fault)
     lines = _concerned(scenario, side, first)
-    if isinstance(fault, faults.Flapping):
+    if isinstance(fault, faults.CutInWaves):
+        fault.cutting = lambda some: side.path(works=False, lines=[lines[line] for line in some])
+    elif isinstance(fault, faults.Flapping):
         fault.__class__ = _WatchedFlapping
         fault.turned = lambda works: side.path(works=works, lines=lines)  # type: ignore[attr-defined]
     elif not first.deliverable and not isinstance(first, _OF_THE_PHONE):
@@ -274,7 +311,7 @@ async def _end(scenario: Scenario, side: Side, fault: faults.Fault) -> float:
     """Repair it. A line counts as able from after the last move."""
     await asyncio.to_thread(fault.end, side.lab)
     ended = time.time()
-    first = fault.first if isinstance(fault, faults.Amid) else fault
+    first = _first(fault)
     if not first.deliverable and not isinstance(first, _OF_THE_PHONE):
         side.path(works=True, lines=_concerned(scenario, side, first))
     return ended

@@ -62,6 +62,10 @@ class Hand:
         """Switch the mode."""
         self._call(lambda: self._phone.switch(_MODES[mode]))
 
+    def heard(self, method: str) -> int:
+        """Return how many requests of a method it has received."""
+        return self._phone.counts[method]
+
     def kill(self) -> None:
         """Close the port."""
         self._call(self._phone.kill)

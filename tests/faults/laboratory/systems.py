@@ -11,9 +11,10 @@ from sipproxy.errors import SipproxyError
 from tests.faults.laboratory import plan
 from tests.faults.laboratory.customers import REALM, Customer, document
 from tests.faults.laboratory.namespaces import Namespace
-from tests.harness.service import PROFILES, Service, command
+from tests.harness.service import PROFILES, Service, command, toml
 
 WORKERS = 2
+_OFTEN_S = 0.25
 _WITH_RESOLVER = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
 
 
@@ -27,6 +28,9 @@ class System(Protocol):
 
     def provision(self, customers: Sequence[Customer]) -> None:
         """Tell it the customers."""
+
+    def ask_often(self, *, often: bool) -> bool:
+        """Probe all lines often, or as usual again; return False where that teaches it nothing about them."""
 
     def kill(self) -> None:
         """``kill -9``."""
@@ -99,6 +103,15 @@ class Ours:
                 return
             time.sleep(0.05)
         raise AssertionError(f"the service did not take the lines over:\n{self.service.log()[-3000:]}")
+
+    def ask_often(self, *, often: bool) -> bool:
+        """Change the interval of all profiles while it runs; what is learnt about the lines stays."""
+        settings = dict(self.service.settings)
+        if often:
+            settings["profiles"] = {name: {**table, "interval_s": _OFTEN_S} for name, table in settings["profiles"].items()}
+        self.service.config_file.write_text(toml(settings), encoding="utf-8")
+        self._admin.request("reload")
+        return True
 
     def kill(self) -> None:
         """``kill -9``."""

@@ -115,6 +115,10 @@ class KamailioPeer:
             self.kill()
             self.start()
 
+    def ask_often(self, *, often: bool) -> bool:  # noqa: ARG002 - it learns nothing
+        """Change nothing: a line that has always answered is to it as any other."""
+        return False
+
     def kill(self) -> None:
         """``kill -9`` for all its processes; its Redis lives on."""
         if self._process is not None:
