@@ -1,5 +1,6 @@
 """The laboratory breaks what it says it breaks: each network fault seen from our side, with plain datagrams."""
 
+import os
 import socket
 import struct
 import subprocess
@@ -249,6 +250,16 @@ def test_impaired_wires_are_clean_again(lab: Laboratory, flow: Flow) -> None:
     assert all(flow.seen(public) == "answered" for _ in range(20))
 
 
+def test_a_loss_that_meets_no_packet_has_no_evidence(lab: Laboratory, flow: Flow) -> None:
+    public = flow.register()
+    fault = faults.loss(100)
+    fault.begin(lab)
+    assert not fault.evidence(lab)
+    assert flow.seen(public, wait_s=0.1) == "silence"
+    assert fault.evidence(lab).endswith("packets lost")
+    fault.end(lab)
+
+
 def test_names_are_resolved_gone_hung_and_back(lab: Laboratory) -> None:
     def asked() -> bytes | str:
         with lab.namespaces.us.inside(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as resolver:
@@ -267,8 +278,10 @@ def test_names_are_resolved_gone_hung_and_back(lab: Laboratory) -> None:
     for fault, seen in ((faults.NamesGone(), "refused"), (faults.NamesGone(hung=True), "silence")):
         fault.begin(lab)
         assert asked() == seen
+        assert fault.evidence(lab)
         fault.end(lab)
         until(lambda: asked() == socket.inet_aton(plan.SECOND), what="the name again")
+        assert not fault.evidence(lab), "the name server answers"
 
 
 def test_a_process_has_a_wall_clock_that_jumps_and_another_that_does_not(lab: Laboratory) -> None:
@@ -291,6 +304,7 @@ def test_a_process_has_a_wall_clock_that_jumps_and_another_that_does_not(lab: La
             wall, steady, text = process.stdout.readline().split()
             return float(wall), float(steady), datetime.fromisoformat(text)
 
+        assert lab.clock.used_by([process.pid, os.getpid()]) == 1
         for seconds in (0, 3600, -7200.5, 0):
             lab.clock.jump(seconds)
             wall, steady, text = ask()

@@ -170,6 +170,7 @@ def _misbehaves(mode: str) -> Callable[[], faults.Fault]:
 _ICMP = Limits(first_diverted_s=AFTER_ICMP_S)
 _NONE = Limits(first_diverted_s=None, delivered_s=None, diverts=False)
 _LOSSY = Limits(wrongly_diverted=None, first_diverted_s=None, delivered_s=None, by_arithmetic=True)
+_HELD = "when all lines fall silent together no line is judged: the fault may be ours, and each call is saved by itself"
 _PHASES = ("fault_to_down_s", "slowest_down_s", "lines_unnoticed", "lost")
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -253,8 +254,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("cut-and-server-restarted", faults.Amid, meanwhile_s=9.0),
     Scenario("cut-and-store-hung", lambda: faults.Amid(second=faults.StoreGone()), meanwhile_s=5.0, kamailio=False),
     Scenario("cut-and-store-killed", lambda: faults.Amid(second=faults.StoreGone(hung=False)), meanwhile_s=5.0, kamailio=False),
-    Scenario("uplink-cut", faults.UplinkCut, fleet=60),
-    Scenario("uplink-unplugged", faults.UplinkUnplugged, fleet=60, limits=_ICMP),
+    Scenario("uplink-cut", faults.UplinkCut, fleet=60, remark=_HELD),
+    Scenario("uplink-unplugged", faults.UplinkUnplugged, fleet=60, limits=_ICMP, remark=_HELD),
     Scenario("thousand-lines", RegionCut, line="fleet", fleet=1400, region=1000, rate=40.0, fault_s=24.0, alone=True),
     Scenario(
         "all-lines",
@@ -265,6 +266,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         fault_s=24.0,
         alone=True,
         called="a thousand lines at once, no other is left",
+        remark=_HELD,
     ),
     # Hold and penalty keep calls away from a line that comes and goes: that is their purpose, but it must not cost more than without.
     Scenario(
