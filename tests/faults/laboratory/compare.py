@@ -24,6 +24,8 @@ SAME_S, SAME_PART = 0.05, 1.05
 """Times that differ by less are the same: callers come every 50 ms."""
 _DUE = {"fault_to_at_once_s", "fault_to_down_s", "slowest_down_s"}
 """Times of which none is worse than any, when the fault took lines out."""
+_OF_MANY = {"slowest_down_s", "lines_unnoticed"}
+"""Of one line, `fault_to_down_s` says the same."""
 
 
 def seconds(value: float | None) -> str:
@@ -37,6 +39,8 @@ def worse(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, str]:
     """Return each figure in which the first row stands behind the second: its name in the row, and both values in words."""
     found = {}
     for name, words in FIGURES.items():
+        if name in _OF_MANY and ours["lines_out"] == theirs["lines_out"] == 1:
+            continue
         mine, other = _value(ours, name), _value(theirs, name)
         if name.endswith("_s"):
             if _later(mine, other, due=name in _DUE and ours["lines_out"] > 0):
