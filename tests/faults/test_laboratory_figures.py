@@ -186,6 +186,9 @@ def test_a_detection_that_never_came_is_worse_than_any() -> None:
     assert list(worse(out, THEIRS.as_json())) == ["fault_to_down_s", "lines_unnoticed", "violations", "completed"]
     well = Row("key", "ours", completed=5).as_json()
     assert worse(well, THEIRS.as_json()) == {}, "who diverts nobody where no line was out is not late"
+    late = Row("key", "ours", completed=5, fault_to_all_s=39.0).as_json()
+    assert worse(late, {**THEIRS.as_json(), "fault_to_all_s": 30.0}) == {}
+    assert next(iter(worse({**late, "lines_out": 1}, {**THEIRS.as_json(), "fault_to_all_s": 30.0}))) == "fault_to_all_s"
 
 
 def test_a_figure_in_which_we_must_not_be_behind_is_a_limit() -> None:

@@ -131,8 +131,8 @@ def _gather(folders: Sequence[Path]) -> tuple[list[dict[str, Any]], dict[str, st
         where = next((folder for folder in reversed(folders) if (folder / f"{one.key}.json").exists()), None)
         if where:
             ran = json.loads((where / f"{one.key}.json").read_text(encoding="utf-8"))
-            # Limits and titles may have been written better since.
-            ran["title"] = one.title
+            # Limits and words may have been written better since.
+            ran["title"], ran["remark"] = one.title, one.remark
             ran["broken"] = report.outside([Row(**row) for row in ran["rows"]], one)
             runs.append(ran)
             pictures[one.key] = (where / f"{one.key}.svg").read_text(encoding="utf-8")

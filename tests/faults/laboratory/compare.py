@@ -24,6 +24,8 @@ SAME_S, SAME_PART = 0.05, 1.05
 """Times that differ by less are the same: callers come every 50 ms."""
 _DUE = {"fault_to_at_once_s", "fault_to_down_s", "slowest_down_s"}
 """Times of which none is worse than any, when the fault took lines out."""
+_OF_FAULT = {"fault_to_all_s", "fault_to_at_once_s"}
+"""Where no line is out, it is no gain to divert all calls soon."""
 _OF_MANY = {"slowest_down_s", "lines_unnoticed"}
 """Of one line, `fault_to_down_s` says the same."""
 
@@ -39,11 +41,12 @@ def worse(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, str]:
     """Return each figure in which the first row stands behind the second: its name in the row, and both values in words."""
     found = {}
     for name, words in FIGURES.items():
-        if name in _OF_MANY and ours["lines_out"] == theirs["lines_out"] == 1:
+        out = max(ours["lines_out"], theirs["lines_out"])
+        if (name in _OF_MANY and out == 1) or (name in _OF_FAULT and not out):
             continue
         mine, other = _value(ours, name), _value(theirs, name)
         if name.endswith("_s"):
-            if _later(mine, other, due=name in _DUE and ours["lines_out"] > 0):
+            if _later(mine, other, due=name in _DUE and out > 0):
                 found[name] = f"{words} {_said(mine)}, {theirs['system']} {seconds(other)}"
         elif mine > other:
             found[name] = f"{words} {mine:,}, {theirs['system']} {other:,}"
