@@ -131,11 +131,12 @@ class History:
 
     # -- start, tick, stop ------------------------------------------------------------------------------------------------
 
-    def restored(self, verdicts: Iterable[tuple[str, "VerdictRow"]]) -> None:
-        """These verdicts hold from before the start; what was told since then is newer."""
-        for line, row in verdicts:
-            if line not in self._judged:
-                self._note(line, _seen(row))
+    def restored(self, verdicts: Iterable[tuple[str, "VerdictRow"]]) -> list[tuple[str, "VerdictRow"]]:
+        """These verdicts hold from before the start, but where others were told since then; return those that hold."""
+        held = [(line, row) for line, row in verdicts if line not in self._judged]
+        for line, row in held:
+            self._note(line, _seen(row))
+        return held
 
     def open(self, states: Mapping[str, Record]) -> None:
         """Take what was told last and compare it with what is. Until then only single events are told."""

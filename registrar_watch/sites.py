@@ -8,7 +8,7 @@ tells nothing of its own. Nothing here decides about calls: each line is diverte
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import structlog
@@ -70,8 +70,17 @@ class Sites:
         if site is not None:
             self._judge(site, at_unix_ms)
 
+    def restored(self, verdicts: Iterable[tuple[str, "VerdictRow"]]) -> None:
+        """These verdicts hold from before the start, when what they mean for their sites was told."""
+        touched = {site for line, row in verdicts if (site := self._count(line, row)) is not None}
+        for site in touched:
+            down = self._down[site]
+            found = self._find(site, max(row["since_unix_ms"] for row in down.values()))
+            if found.state != "up":
+                self._sites[site] = found
+
     def read_again(self, rows: Mapping[str, "VerdictRow"], at_unix_ms: int) -> None:
-        """These are the verdicts of all lines: at a start, and when events were lost."""
+        """These are the verdicts of all lines, read when events were lost."""
         touched = set(self._sites)
         for line in [line for line in self._site_of if line not in rows]:
             touched.add(self._forget(line))
@@ -118,24 +127,26 @@ class Sites:
         return site
 
     def _judge(self, site: str, at_unix_ms: int) -> None:
-        down, lines = self._down.get(site, {}), self._book.lines_at(site)
-        total = len(lines)
-        before = self._sites.get(site)
-        state = _state(len(down), total, self._book.site_share(site) if down else 1.0)
-        if state == (before.state if before is not None else "up"):
-            if before is not None and (before.down, before.total) != (len(down), total):
-                self._sites[site] = Site(site, state, len(down), total, before.since_unix_ms, _evidence(down))
+        before, now = self._sites.get(site), self._find(site, at_unix_ms)
+        if now.state == (before.state if before is not None else "up"):
+            if before is not None and (before.down, before.total) != (now.down, now.total):
+                self._sites[site] = replace(now, since_unix_ms=before.since_unix_ms)
             return
-        now = Site(site, state, len(down), total, at_unix_ms, _evidence(down))
-        if state == "up":
+        if now.state == "up":
             del self._sites[site]
         else:
             self._sites[site] = now
-            if before is None or state == "down":
-                self._doubt(sorted(line for line in lines if line not in down))
-        write = _log.warning if state == "down" else _log.info
-        write(f"site {state}", site=site, down=len(down), lines=total, evidence=now.evidence)
+            if before is None or now.state == "down":
+                self._doubt(sorted(line for line in self._book.lines_at(site) if line not in self._down[site]))
+        write = _log.warning if now.state == "down" else _log.info
+        write(f"site {now.state}", site=site, down=now.down, lines=now.total, evidence=now.evidence)
         self._on_site(now)
+
+    def _find(self, site: str, since_unix_ms: int) -> Site:
+        """Return how a site is, by the lines of it that are down."""
+        down, total = self._down.get(site, {}), len(self._book.lines_at(site))
+        state = _state(len(down), total, self._book.site_share(site) if down else 1.0)
+        return Site(site, state, len(down), total, since_unix_ms, _evidence(down))
 
 
 def _state(down: int, total: int, share: float) -> SiteState:

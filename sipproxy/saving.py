@@ -66,6 +66,8 @@ class Saving:
         self._history = history
         self.read_again = False
         """Set when events were lost: the next comparison tells the history what it missed."""
+        self.on_restored: Callable[[list[tuple[str, EngineVerdict]]], None] = lambda _rows: None
+        """Is told of stored verdicts that hold, by line."""
         self.restored = {"bindings": 0, "verdicts": 0}
         """What the last `restore` gave back."""
         self._engine = engine
@@ -118,7 +120,7 @@ class Saving:
                 if (slot := self._names.line_slot(row["line_id"])) is not None
             ]
             verdicts += self._engine.restore_verdicts([row for _, row in named])
-            self._history.restored(named)
+            self.on_restored(self._history.restored(named))
         return verdicts
 
     def forget(self, line_ids: list[str]) -> None:

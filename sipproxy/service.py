@@ -131,6 +131,7 @@ class Service:
         self.watch = RegistrarWatch(self.supply, *keepers, self.history, self._events_lost)
         self.sites = Sites(self.lines, self._site, self._ask)
         self.watch.on_verdict = self.sites.verdict
+        self.saving.on_restored = self.sites.restored
         self.supply.before_first = self._restore_first
         self.supply.on_resync = self._resynced
         self.supply.on_lines_removed = self._lines_removed
@@ -150,7 +151,7 @@ class Service:
         self.engine.doubt([slot for slot in slots if slot is not None])
 
     async def _read_sites(self) -> None:
-        """Read all verdicts for the sites: at a start, and when events were lost."""
+        """Read all verdicts for the sites, when events were lost."""
         rows: dict[str, VerdictRow] = {}
         offset = 0
         while page := await asyncio.to_thread(self.engine.verdicts, offset, _EVENTS_PER_TURN):

@@ -62,6 +62,20 @@ def test_site_is_degraded_by_the_first_line_and_down_by_the_last() -> None:
     assert town.told[-1].since_unix_ms == 9
 
 
+def test_a_start_takes_back_how_sites_were_and_tells_only_what_changes() -> None:
+    town = Town(north=["a", "b"], south=["c", "d"])
+    town.sites.restored([("a", row("down")), ("b", row("down")), ("c", row("up"))])
+    town.sites.restored([("d", row("down"))])
+    town.sites.tick(5)
+    assert [(site.site, site.state, site.since_unix_ms) for site in town.sites.faulty()] == [
+        ("north", "down", 1),
+        ("south", "degraded", 1),
+    ]
+    assert (town.told, town.asked) == ([], []), "it was told before the start"
+    town.say("up", "a", "b")
+    assert town.states == [("north", "degraded", 1, 2), ("north", "up", 0, 2)]
+
+
 def test_other_lines_are_asked_when_the_first_one_falls() -> None:
     town = Town(north=["a", "b", "c"], south=["d", "e"])
     town.say("down", "b")
