@@ -63,8 +63,13 @@ class RegistrarWatch:
         for event in events:
             self.events += 1
             handler = self._handlers.get(event["kind"])
-            if handler is not None:
+            if handler is None:
+                continue
+            try:
                 handler(event)
+            except Exception:  # noqa: BLE001 - a defect costs neither the other events nor what the store is to know
+                _log.exception("event not handled, reading everything again", kind=event["kind"])
+                self._on_lost()
 
     def _lost(self, event: "LostEvent") -> None:
         self.lost += event["count"]
