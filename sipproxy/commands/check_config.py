@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from sipproxy.commands.output import ConfigFile, output
 from sipproxy.config.load import load
@@ -18,7 +19,8 @@ def check_config(
     """Check a configuration file whole; every fault is named with key, line and remedy."""
     loaded = load(file or config or usual_file() or USUAL_FILES[0])
     configuration = loaded.configuration
-    output.print(
-        f"[green]ok[/] {loaded.file}: listens on {', '.join(configuration.sip.listen)}; "
+    text = (
+        f"{loaded.file}: listens on {', '.join(configuration.sip.listen)}; "
         f"{len(loaded.peers)} core network(s), {len(configuration.interconnects)} interconnect(s)"
     )
+    output.print(f"[green]ok[/] {escape(text)}", soft_wrap=True)

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from sipproxy.commands.output import ConfigFile, SocketPath, connect, output
 
@@ -47,5 +48,6 @@ def disarm(what: What, config: ConfigFile = None, socket: SocketPath = None) -> 
 
 def _show(result: dict[str, Any]) -> None:
     armed = "[green]armed[/]" if result["armed"] else "[yellow]not armed[/]"
-    output.print(f"{result['label']} → {', '.join(result['targets'])}  {armed}  (version {result['version']})")
-    output.print(f"[dim]{result['state']}[/]")
+    what = escape(f"{result['label']} → {', '.join(result['targets'])}")
+    output.print(f"{what}  {armed}  (version {result['version']})")
+    output.print(f"[dim]{escape(result['state'])}[/]")

@@ -58,7 +58,9 @@ def _show(state: dict[str, Any], *, as_json: bool) -> None:
     if state["frozen"]:
         until = f", at most until {_clock(state['until_unix_ms'])}" if state["until_unix_ms"] else ""
         by = f" by {escape(state['by'])}" if state["by"] else ""
-        output.print(f"[red]frozen[/]{by} since {_clock(state['since_unix_ms'])}{until}: {_REASONS[state['reason']]}")
+        output.print(
+            f"[red]frozen[/]{by} since {_clock(state['since_unix_ms'])}{until}: {_REASONS.get(state['reason'], state['reason'])}"
+        )
         output.print(f"{state['held']} lines would be down and are held; each call to them rescues itself")
     else:
         output.print(

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from sipproxy.commands.output import AsJson, ConfigFile, SocketPath, connect, output, print_json
@@ -32,7 +33,7 @@ def status(
     if result["sites"]:
         output.print(_sites(result["sites"]))
     for name, text in result["service"].items():
-        output.print(f"[dim]{name:>9}[/]  {text}")
+        output.print(f"[dim]{name:>9}[/]  {escape(text)}")
 
 
 def _lines(lines: list[dict[str, Any]]) -> Table:
@@ -41,12 +42,12 @@ def _lines(lines: list[dict[str, Any]]) -> Table:
         state = line["effective"]
         shown = state if line["wish"] == "enabled" else f"{state} ({line['wish']})"
         table.add_row(
-            line["line_id"],
-            line["product"],
+            escape(line["line_id"]),
+            escape(line["product"]),
             f"[{_COLOURS.get(state, 'default')}]{shown}[/]",
             "[red]yes[/]" if line["diverting"] else "no",
             _since(line["since_unix_ms"]),
-            line["cause_text"],
+            escape(line["cause_text"]),
             str(line["bindings"]),
         )
     return table
@@ -57,7 +58,8 @@ def _sites(sites: list[dict[str, Any]]) -> Table:
     for site in sites[:_MOST_SITES]:
         colour = "red" if site["state"] == "down" else "yellow"
         shown = f"[{colour}]{site['state']}[/]"
-        table.add_row(site["site"], shown, f"{site['down']} of {site['total']}", _since(site["since_unix_ms"]), site["evidence"])
+        lines, since = f"{site['down']} of {site['total']}", _since(site["since_unix_ms"])
+        table.add_row(escape(site["site"]), shown, lines, since, escape(site["evidence"]))
     return table
 
 

@@ -78,7 +78,9 @@ def _states(service: "Service") -> "list[LineState]":
 def _row(service: "Service", state: "LineState") -> dict[str, Any]:
     line = state["line_id"]
     armed = service.lines.is_armed(line)
-    cause = cause_text(state["cause"], state["evidence"] if state["effective"] != "up" else "")
+    # What was observed stands before the colon, each single piece of it behind: `sipproxy line show`.
+    observed = state["evidence"].partition(": ")[0]
+    cause = cause_text(state["cause"], observed if state["effective"] != "up" else "")
     return {
         **state,
         "armed": armed,

@@ -1,12 +1,15 @@
 """The command line says what is wrong and what to do, and its exit status is for scripts."""
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from sipproxy.commands.status import _lines
 from sipproxy.config import load
 from sipproxy.reload import merged, restart_notes
 
@@ -45,6 +48,15 @@ def test_good_file_is_ok(tmp_path: Path) -> None:
     done = run("check-config", write(tmp_path, GOOD), folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("ok ")
+
+
+def test_an_address_in_brackets_is_no_markup(tmp_path: Path) -> None:
+    done = run("check-config", write(tmp_path, GOOD.replace("127.0.0.1", "[fd00::1]")), folder=tmp_path)
+    assert "[fd00::1]:5060" in done.stdout
+    line = {"line_id": "l", "product": "p", "effective": "down", "wish": "enabled", "diverting": False, "since_unix_ms": 0}
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(_lines([{**line, "cause_text": "no answer of [fd00::1]:5060 [/]", "bindings": 0}]))
+    assert "no answer of [fd00::1]:5060 [/]" in console.export_text()
 
 
 def test_faults_are_listed_with_line_and_remedy(tmp_path: Path) -> None:
