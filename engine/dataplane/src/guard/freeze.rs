@@ -189,10 +189,10 @@ impl State {
     ) -> Option<GuardRow> {
         let told = self.tick(settings, now);
         self.refused.insert(destination, now + settings.window);
+        self.sort_out_refused(now);
         if told.is_some() || !matches!(self.phase, Phase::Open) || !self.may_freeze(settings, now) {
             return told;
         }
-        self.sort_out_refused(now);
         let seen = Tally {
             troubled: u32::try_from(self.refused.len()).unwrap_or(u32::MAX),
             lines: self.sight.all().lines,
@@ -209,6 +209,8 @@ impl State {
             Phase::LettingGo { from, rests } => {
                 if now >= from + LETTING_GO {
                     self.phase = Phase::Open;
+                    // Whoever still has to fall has asked by now.
+                    self.held.clear();
                     if rests {
                         self.rest_until = now + self.longest;
                     }
@@ -365,8 +367,12 @@ impl State {
         matches!(self.phase, Phase::Frozen(_))
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Open)
+    /// When [`State::tick`] is to be called.
+    pub(super) fn due(&self) -> Timestamp {
+        match self.phase {
+            Phase::Open => self.sight.next_expiry(),
+            Phase::Frozen(_) | Phase::LettingGo { .. } => Timestamp::ZERO,
+        }
     }
 
     /// For people.

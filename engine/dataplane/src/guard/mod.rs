@@ -27,15 +27,28 @@ use crate::settings::GuardSettings;
 use freeze::State;
 
 /// Shared by all workers. They come here when a verdict changes, not for calls.
-#[derive(Default)]
 pub(crate) struct Guard {
     state: Mutex<State>,
-    /// Something is held or is being let go: time matters.
-    busy: AtomicBool,
+    /// When time will matter, in microseconds of our clock: at once while something is held or being let go, else when a fallen line gets
+    /// out of sight.
+    due: AtomicU64,
     frozen: AtomicBool,
     held: AtomicU32,
     troubled: AtomicU32,
     freezes: AtomicU64,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            due: AtomicU64::new(u64::MAX),
+            frozen: AtomicBool::default(),
+            held: AtomicU32::default(),
+            troubled: AtomicU32::default(),
+            freezes: AtomicU64::default(),
+        }
+    }
 }
 
 impl Guard {
@@ -71,9 +84,9 @@ impl Guard {
         self.with(|state| state.refused(destination, settings, now))
     }
 
-    /// Whether something is held or being let go, so that [`Guard::tick`] has something to do.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed)
+    /// Whether [`Guard::tick`] has something to do.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.due.load(Ordering::Relaxed) <= now.as_micros()
     }
 
     /// Let time pass.
@@ -118,7 +131,7 @@ impl Guard {
         let mut state: MutexGuard<'_, State> =
             self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let done = work(&mut state);
-        self.busy.store(!state.is_open(), Ordering::Relaxed);
+        self.due.store(state.due().as_micros(), Ordering::Relaxed);
         self.frozen.store(state.is_frozen(), Ordering::Relaxed);
         self.held.store(state.held(), Ordering::Relaxed);
         self.troubled

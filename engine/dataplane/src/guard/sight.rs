@@ -117,6 +117,11 @@ impl Sight {
         }
     }
 
+    /// When [`Sight::expire`] has something to do; `MAX`: never.
+    pub(super) fn next_expiry(&self) -> Timestamp {
+        self.fallen.front().map_or(Timestamp::MAX, |(at, _)| *at)
+    }
+
     /// All lines in sight.
     pub(super) fn all(&self) -> Tally {
         Tally {

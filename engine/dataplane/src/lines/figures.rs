@@ -79,7 +79,7 @@ impl Figures {
 impl Core {
     /// Publish the gauges; called every turn.
     pub(crate) fn publish_gauges(&mut self) {
-        if self.shared.guard.is_busy() {
+        if self.shared.guard.is_due(self.now) {
             let settings = self.shared.policy.load().settings.guard;
             let told = self.shared.guard.tick(&settings, self.now);
             self.shared.tell_guard(told, self.now);

@@ -352,3 +352,30 @@ fn lines_that_are_gone_leave_nothing_behind() {
         .shown(&policy.settings.guard, &fleet.stage.shared.clock);
     assert_eq!((0, 0, 0), (shown.lines, shown.troubled, shown.groups.len()));
 }
+
+#[test]
+fn the_gauges_forget_what_is_over() {
+    let figure = |fleet: &Fleet, name: &str| {
+        let figures = fleet.stage.shared.guard.figures();
+        figures.into_iter().find(|(own, _)| *own == name).unwrap().1
+    };
+    let mut fleet = Fleet::unrelated(40);
+    fleet.run(seconds(16), |slot| slot == 7);
+    assert_eq!(1, figure(&fleet, "guard_troubled"));
+    fleet.run(seconds(40), |slot| slot == 7);
+    assert_eq!(0, figure(&fleet, "guard_troubled"), "it fell long ago");
+}
+
+#[test]
+fn a_line_that_was_held_and_asks_no_more_is_held_no_more() {
+    let stage = Stage::new(settings(1));
+    let (guard, settings, now) = (&stage.shared.guard, GuardSettings::default(), stage.now());
+    guard.freeze("", seconds(1), now);
+    guard.admit(LINE, now, &settings, now);
+    assert_eq!(("guard_held", 1), guard.figures()[1]);
+    // A call was answered: it has no need to fall.
+    guard.tick(&settings, now + seconds(2));
+    guard.tick(&settings, now + seconds(5));
+    assert_eq!(("guard_held", 0), guard.figures()[1]);
+    assert!(!guard.is_due(now + seconds(500)));
+}
