@@ -144,11 +144,7 @@ impl Core {
 impl Owned {
     fn trial_sent(&mut self, now: Timestamp) {
         self.trial_offered = false;
-        for watch in self
-            .watches
-            .iter_mut()
-            .filter(|watch| watch.health.needs_trial())
-        {
+        for watch in self.watches.iter_mut().filter(|watch| watch.wants_trial()) {
             watch.health.handle_trial_sent(now);
         }
     }
@@ -174,9 +170,19 @@ impl Owned {
         }
     }
 
+    /// Whether a call may find out that the line, though down, takes calls. One that is not registered does not: whatever a registrar
+    /// elsewhere answered would be the caller's answer.
+    fn tries_calls(&self, profile: &Profile) -> bool {
+        let registered = !matches!(
+            self.registration,
+            Registration::Absent | Registration::Expired | Registration::Removed
+        );
+        self.verdict.health() == Health::Down && (registered || !profile.judge_registration)
+    }
+
     /// Keep the slot's trial flag current.
     fn offer_trial(&mut self, slot: &Slot, profile: &Profile, now: Timestamp) {
-        let due = self.verdict.health() == Health::Down
+        let due = self.tries_calls(profile)
             && self
                 .watches
                 .iter()
@@ -210,7 +216,7 @@ impl Owned {
         let trials = self
             .watches
             .iter()
-            .filter(|watch| watch.health.needs_trial());
+            .filter(|watch| self.tries_calls(profile) && watch.wants_trial());
         let fast = profile.sane().fast_interval;
         let trials = trials.map(|watch| watch.health.held_until().max(now + fast));
         probes

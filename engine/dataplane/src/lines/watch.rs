@@ -128,6 +128,11 @@ impl Watch {
         self.probes.len() >= UNDER_WAY_LIMIT
     }
 
+    /// Whether a call tells of it what OPTIONS may not.
+    pub(super) fn wants_trial(&self) -> bool {
+        self.health.needs_trial() || self.health.health() == Health::Unknown
+    }
+
     /// Whether it is asked at a short interval.
     pub(super) fn in_doubt(&self) -> bool {
         matches!(self.health.health(), Health::Suspect | Health::Down)

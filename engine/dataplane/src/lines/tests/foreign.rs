@@ -123,3 +123,28 @@ fn a_call_that_hears_nothing_tells_of_the_hop() {
     assert!(!stage.cores[0].tell_hop(LINE, peer(), false, fault, &view));
     assert_eq!(Health::Up, stage.health(WATCH).0);
 }
+
+#[test]
+fn no_call_tries_a_phone_that_is_not_registered() {
+    // The registrar would answer it with 404 or 480, and its caller would hear that.
+    let mut stage = foreign_stage();
+    stage.registrar_says(RegistrationState::Present, 1, None);
+    let view = stage.view();
+    for _ in 0..5 {
+        let fault = CallOutcome::Fault { code: 503 };
+        stage.cores[0].on_call_outcome(LINE, peer(), fault, &view);
+        stage.advance(seconds(2));
+    }
+    assert_eq!((Health::Down, Cause::CallFailed(503)), stage.health(LINE));
+    let shared = Arc::clone(&stage.shared);
+    let slot = shared.slots.read(LINE).unwrap();
+    stage.advance(seconds(10));
+    assert!(slot.trial_offered());
+    stage.registrar_says(RegistrationState::Removed, 2, None);
+    assert!(!slot.trial_offered());
+    stage.advance(seconds(10));
+    assert!(!slot.trial_offered());
+    stage.registrar_says(RegistrationState::Present, 3, None);
+    stage.advance(seconds(2));
+    assert!(slot.trial_offered());
+}

@@ -255,3 +255,29 @@ fn a_static_line_without_an_address_is_down_until_its_name_is_resolved() {
     stage.bring_up();
     assert_eq!(Health::Up, stage.health(LINE).0);
 }
+
+#[test]
+fn a_line_that_is_down_tries_the_peer_that_it_got_instead() {
+    let mut stage = static_stage();
+    take_down(&mut stage);
+    // The new one answers calls and no OPTIONS.
+    stage.put_lines([static_line(LINE.0, &["198.51.100.8:5060"])]);
+    stage.advance(seconds(10));
+    let shared = Arc::clone(&stage.shared);
+    let slot = shared.slots.read(LINE).unwrap();
+    assert_eq!(Health::Down, slot.health(), "nothing is known yet");
+    assert!(slot.take_trial(), "a call may try");
+    stage.advance(Duration::from_millis(500));
+    assert!(!slot.trial_offered(), "one at a time");
+    stage.advance(seconds(2));
+    assert!(
+        slot.trial_offered(),
+        "the first told nothing, so there is another"
+    );
+    let view = stage.view();
+    let address = "198.51.100.8:5060".parse().unwrap();
+    stage.cores[0].on_call_outcome(LINE, address, CallOutcome::Answered, &view);
+    assert_eq!((Health::Up, Cause::CallAnswered), stage.health(LINE));
+    stage.advance(TICK);
+    assert!(!slot.trial_offered());
+}

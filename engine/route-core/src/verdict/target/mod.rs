@@ -248,11 +248,13 @@ impl TargetHealth {
         self.health == Health::Down && (self.class == Class::Call || !self.answers_options)
     }
 
-    /// Whether a call may be sent as a trial, with the short answer timer, although the target is down.
+    /// Whether a call may be sent as a trial, with the short answer timer, although the target's line is down. So may one to a target of
+    /// which nothing is known: it may have come in the place of the one that failed, and answer no OPTIONS.
     pub fn trial_due(&self, profile: &Profile, now: Timestamp) -> bool {
         let fast = profile.sane().fast_interval;
         let alone = self.last_trial.is_none_or(|last| now >= last + fast);
-        self.needs_trial() && now >= self.held_until && alone
+        let wanted = self.needs_trial() || self.health == Health::Unknown;
+        wanted && now >= self.held_until && alone
     }
 
     /// A trial call went out: none other for `fast_interval`.
