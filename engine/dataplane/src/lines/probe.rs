@@ -82,8 +82,10 @@ impl Core {
         };
         for (watch, target) in owned.watches.iter_mut().zip(targets.iter()) {
             while let Some(probe) = watch.take_lost(self.now) {
-                // We may have slept through the answer.
-                if probe.sent <= self.lines.stall.end {
+                if probe.reported {
+                    // It has been counted.
+                } else if probe.sent <= self.lines.stall.end {
+                    // We may have slept through the answer.
                     let fast = profile.verdict.sane().fast_interval;
                     watch.not_before = self.now + pace::spread(line, 0, fast);
                     watch.health.handle_probe_void(self.now);

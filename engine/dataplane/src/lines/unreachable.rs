@@ -51,18 +51,14 @@ impl Core {
             if target.address != report.destination {
                 continue;
             }
-            // A report that names no request tells of the last.
-            let key = report
-                .request
-                .or(watch.probes.last().map(|probe| probe.key));
-            let Some(probe) = key.and_then(|key| watch.take(key)) else {
+            // The probe stays under way: whoever knows our addresses can write such a report, but not stop the answer.
+            let Some(sent) = watch.report(report.request) else {
                 continue;
             };
-            self.lines.probes.give_up(probe.key, self.now);
             watch.health.handle_probe_unreachable(
                 report.kind,
                 report.by_target,
-                probe.sent,
+                sent,
                 &profile.verdict,
                 self.now,
             );

@@ -16,6 +16,8 @@ pub(super) struct UnderWay {
     pub(super) sent: Timestamp,
     /// When it counts as lost.
     pub(super) lost: Timestamp,
+    /// Said to be undelivered, and counted so. An answer in time is worth more.
+    pub(super) reported: bool,
 }
 
 pub(super) struct Watch {
@@ -104,6 +106,7 @@ impl Watch {
             key,
             sent: now,
             lost: now + self.health.timeout(profile),
+            reported: false,
         });
         self.health.handle_probe_sent(profile, now);
         self.last_sent = Some(now);
@@ -115,6 +118,15 @@ impl Watch {
     pub(super) fn take(&mut self, key: ClientKey) -> Option<UnderWay> {
         let position = self.probes.iter().position(|probe| probe.key == key)?;
         Some(self.probes.remove(position))
+    }
+
+    /// When the probe under way was sent that a report is about (`None`: the last), unless there was one about it before.
+    pub(super) fn report(&mut self, key: Option<ClientKey>) -> Option<Timestamp> {
+        let probe = match key {
+            Some(key) => self.probes.iter_mut().find(|probe| probe.key == key),
+            None => self.probes.last_mut(),
+        }?;
+        (!std::mem::replace(&mut probe.reported, true)).then_some(probe.sent)
     }
 
     /// Take out a probe that counts as lost by now, the oldest first.

@@ -178,3 +178,27 @@ fn a_binding_that_ran_out_in_a_stall_waits_for_its_phones_next_try() {
         assert_eq!(1, stage.counter("bindings_expired"), "{stall_s} s");
     }
 }
+
+#[test]
+fn reports_about_probes_that_are_answered_all_the_same_take_nothing_down() {
+    // Anybody who knows our address and the phone's can write an ICMP message that quotes no more than these.
+    let mut stage = static_stage();
+    stage.bring_up();
+    for _ in 0..20 {
+        let probe = stage.next_probe();
+        stage.unreachable_at(0, Unreachable::Port, peer(), "");
+        stage.advance(Duration::from_millis(20));
+        stage.answer(&probe, "200 OK");
+        assert_eq!(Health::Up, stage.health(LINE).0);
+    }
+    // What is not answered either counts as before.
+    for _ in 0..3 {
+        stage.next_probe();
+        stage.unreachable_at(0, Unreachable::Port, peer(), "");
+    }
+    let (health, cause) = stage.health(LINE);
+    assert_eq!(
+        (Health::Down, Cause::Unreachable(Unreachable::Port)),
+        (health, cause)
+    );
+}
