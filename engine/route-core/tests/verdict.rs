@@ -779,3 +779,60 @@ proptest! {
         prop_assert_eq!(Health::Up, line.health());
     }
 }
+
+#[test]
+fn calls_that_failed_before_the_last_answer_are_no_part_of_a_row_of_options() {
+    let silent = Input::Call(CallOutcome::Silent);
+    let refused = Input::Call(CallOutcome::Unreachable {
+        kind: Unreachable::Host,
+        by_target: false,
+    });
+    let (good, ill) = (Input::Answer(true), Input::Answer(false));
+    for (inputs, expected) in [
+        // Two calls heard nothing, the target answers again; one bad answer is one fault.
+        (vec![good, silent, silent, good, ill], Health::Suspect),
+        (vec![good, silent, silent, good, refused], Health::Suspect),
+        // What could not be delivered is over when the way is open again.
+        (vec![good, refused, refused, good, refused], Health::Suspect),
+        (vec![good, refused, refused, good, silent], Health::Suspect),
+        // It answers OPTIONS and ignores calls.
+        (vec![good, silent, good, silent, good, silent], Health::Down),
+        (vec![good, silent, silent, ill], Health::Down),
+    ] {
+        let target = brought_about(&inputs);
+        assert_eq!(expected, target.health(), "{inputs:?}");
+    }
+    // A clean line, of whose calls two heard nothing hours ago.
+    let mut target = brought_about(&[good, silent, silent]);
+    for n in 1..300 {
+        feed(&mut target, good, &PROFILE, at(100_000 + 30_000 * n));
+    }
+    assert_eq!(3, target.fall(&PROFILE));
+    feed(&mut target, Input::Timeout, &PROFILE, at(10_000_000));
+    assert_eq!(Health::Suspect, target.health());
+}
+
+#[test]
+fn a_silent_call_accuses_the_phone_system_only_if_options_are_answered_meanwhile() {
+    for (answered, expected) in [
+        (true, FaultPlace::PhoneSystem),
+        (false, FaultPlace::Unclear),
+    ] {
+        let mut target = brought_about(&[Input::Answer(true)]);
+        // A call waits in vain, the target is asked, and the call gives up before the OPTIONS is lost.
+        for n in 0..3 {
+            let now = 103_000 + 1_000 * n;
+            target.handle_probe_sent(&PROFILE, at(now));
+            if answered {
+                target.handle_probe_answer(at(now), true, 200, &PROFILE, at(now + 20));
+            }
+            feed(
+                &mut target,
+                Input::Call(CallOutcome::Silent),
+                &PROFILE,
+                at(now + 900),
+            );
+        }
+        assert_eq!(expected, target.evidence().place);
+    }
+}

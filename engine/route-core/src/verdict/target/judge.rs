@@ -36,10 +36,11 @@ impl TargetHealth {
                 Cause::CallFailed(code)
             }
             CallOutcome::Silent => {
-                // A phone system that answers OPTIONS and not calls is there.
+                // A phone system that answers OPTIONS and not calls is there. One whose answer is awaited may be gone with all else.
                 if self.health != Health::Down
                     && self.answers_options
                     && self.evidence.options_faults == 0
+                    && !self.is_awaited()
                 {
                     self.evidence.place = FaultPlace::PhoneSystem;
                 }
@@ -63,6 +64,9 @@ impl TargetHealth {
             self.last_call_fault = Some(now);
             self.evidence.call_faults = self.evidence.call_faults.saturating_add(1);
             self.told = self.told.saturating_add(1);
+            if matches!(cause, Cause::Unreachable(_)) {
+                self.undelivered = self.undelivered.saturating_add(1);
+            }
             self.fault(cause, &profile, now);
         }
         self.handle_doubt(&profile, now);
@@ -88,7 +92,10 @@ impl TargetHealth {
             self.evidence.call_faults = 0;
             self.last_call_fault = None;
         }
+        let undelivered = core::mem::take(&mut self.undelivered);
+        self.evidence.call_faults = self.evidence.call_faults.saturating_sub(undelivered);
         self.told = self.evidence.call_faults;
+        self.old_calls = self.evidence.call_faults;
         if class >= self.class {
             let weight = if class == Class::Call {
                 profile.rise
@@ -120,20 +127,24 @@ impl TargetHealth {
                 Class::Call
             };
         }
+        let call = cause.class() == Class::Call;
+        let old = if call { 0 } else { self.old_calls };
         let row = self
             .evidence
             .options_faults
-            .saturating_add(self.evidence.call_faults);
+            .saturating_add(self.evidence.call_faults)
+            .saturating_sub(old);
         let told = if unreachable {
             profile.fall.max(2)
         } else {
             profile.fall
         };
-        let event = if self.told >= told || row >= self.loss.fall(profile).max(told) {
-            Event::Fall
-        } else {
-            Event::Fault
-        };
+        let event =
+            if self.told.saturating_sub(old) >= told || row >= self.loss.fall(profile).max(told) {
+                Event::Fall
+            } else {
+                Event::Fault
+            };
         // Cause and class say the same, also after a restart, which keeps the cause only.
         let cause = if options { self.options_cause } else { cause };
         if event == Event::Fall && self.health != Health::Down {

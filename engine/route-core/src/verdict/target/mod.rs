@@ -119,6 +119,10 @@ pub struct TargetHealth {
     evidence: Evidence,
     /// Faults of the row that somebody told us of: codes, reports of unreachability, failed calls.
     told: u16,
+    /// Calls of the row that could not be delivered.
+    undelivered: u16,
+    /// Calls of the row that failed before the last good evidence: they count beside other calls only.
+    old_calls: u16,
     answers_options: bool,
     /// Down because it said so itself.
     held_down: bool,
@@ -151,6 +155,8 @@ impl TargetHealth {
             options_cause: Cause::OptionsTimeout,
             evidence: Evidence::default(),
             told: 0,
+            undelivered: 0,
+            old_calls: 0,
             answers_options: false,
             held_down: false,
             held_until: Timestamp::ZERO,

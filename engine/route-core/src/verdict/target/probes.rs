@@ -110,7 +110,8 @@ impl TargetHealth {
         self.see(Observation::Late(micros(now - sent)), now);
         if self.in_row(sent) {
             self.unlearnt = self.unlearnt.saturating_sub(1);
-            if self.health != Health::Down && self.evidence.options_faults > self.told {
+            let told = self.told.saturating_sub(self.evidence.call_faults);
+            if self.health != Health::Down && self.evidence.options_faults > told {
                 self.evidence.options_faults -= 1;
             }
         }
@@ -165,7 +166,7 @@ impl TargetHealth {
     }
 
     /// Whether a target that answers OPTIONS has not answered the last one yet.
-    fn is_awaited(&self) -> bool {
+    pub(super) fn is_awaited(&self) -> bool {
         self.answers_options && self.last_sent.is_some_and(|sent| self.in_row(sent))
     }
 
