@@ -4,6 +4,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from routing.overrides import contradictions
+from routing.profiles import PROFILES
 from tests.faults.laboratory import arithmetic
 from tests.faults.laboratory.caller import CallRecord, schedule
 from tests.faults.laboratory.chart import Panel, svg
@@ -14,6 +16,7 @@ from tests.faults.laboratory.measure import Observation, Row, Verdict, measure
 from tests.faults.laboratory.report import cells
 from tests.faults.laboratory.report import worse as said
 from tests.faults.laboratory.scenarios import SCENARIOS, Limits
+from tests.faults.laboratory.systems import OFTEN, RARELY
 from tests.faults.laboratory.truth import LineTruth, Timeline, together
 
 NUMBER, TARGET, LINE = "+493023125010", "+491713920010", "line"
@@ -170,6 +173,11 @@ def test_scenarios_and_customers_are_told_apart_by_name() -> None:
 
 OURS = Row("key", "ours", offered=10, completed=5, diverted=5, wrongly_diverted=1, fault_to_down_s=2.9, first_diverted_s=1.90)
 THEIRS = Row("key", "theirs", offered=10, completed=5, diverted=5, fault_to_down_s=2.1, first_diverted_s=1.88)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_profiles_may_be_asked_often_for_a_while(name: str) -> None:
+    assert contradictions({**PROFILES[name], **OFTEN}) == contradictions({**PROFILES[name], **RARELY}) == []
 
 
 def test_the_report_says_where_the_other_system_did_better() -> None:

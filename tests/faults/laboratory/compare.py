@@ -24,7 +24,7 @@ SAME_S, SAME_PART = 0.05, 1.05
 """Times that differ by less are the same: callers come every 50 ms."""
 _DUE = {"fault_to_at_once_s", "fault_to_down_s", "slowest_down_s"}
 """Times of which none is worse than any, when the fault took lines out."""
-_OF_FAULT = {"fault_to_all_s", "fault_to_at_once_s"}
+_OF_FAULT = {"first_diverted_s", "slowest_diverted_s", "fault_to_all_s", "fault_to_at_once_s"}
 """Where no line is out, it is no gain to divert all calls soon."""
 _OF_MANY = {"slowest_down_s", "lines_unnoticed"}
 """Of one line, `fault_to_down_s` says the same."""

@@ -22,8 +22,8 @@ from tests.faults.laboratory.truth import LineTruth
 READY_S = 60.0
 """Beside other work of the machine; alone it takes three seconds."""
 _SETTLE_S = 55.0
-_CLEAN, _KNOWN_S = 260, 120.0
-"""OPTIONS that a line must have answered to count as clean (docs/verdicts.md, *Probes*), and the longest that asking often may take."""
+_CLEAN, _KNOWN_S = 350, 150.0
+"""OPTIONS that a line is asked for to count as clean, even if one is lost meanwhile (docs/verdicts.md, *Probes*), and the time for that."""
 _OF_THE_PHONE = (faults.PhoneKilled, faults.PhoneMisbehaves, faults.RegistrationExpires)
 """Faults whose truth the phone system writes down itself."""
 Say = Callable[[str], None]

@@ -82,7 +82,7 @@ class Scenario:
     phone: Literal["ours", "sipp", "baresip"] = "ours"
     smoke: bool = False
     known: bool = False
-    """Our lines are asked often for a minute before, so that they count as clean, like lines that have lived for 40 minutes."""
+    """Our lines are asked often for 80 s before, so that they count as clean, like lines that have lived for 40 minutes."""
     remark: str = ""
     """What the report says beside its comparison."""
     percent: float = 0.0

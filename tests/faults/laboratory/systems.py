@@ -14,7 +14,8 @@ from tests.faults.laboratory.namespaces import Namespace
 from tests.harness.service import PROFILES, Service, command, toml
 
 WORKERS = 2
-_OFTEN_S = 0.25
+RARELY, _OVERDUE_S = {"interval_s": 60.0}, 11.0
+OFTEN = {"interval_s": 0.25, "fast_interval_s": 0.25, "timeout_s": 0.25}
 _WITH_RESOLVER = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
 
 
@@ -106,12 +107,20 @@ class Ours:
 
     def ask_often(self, *, often: bool) -> bool:
         """Change the interval of all profiles while it runs; what is learnt about the lines stays."""
-        settings = dict(self.service.settings)
         if often:
-            settings["profiles"] = {name: {**table, "interval_s": _OFTEN_S} for name, table in settings["profiles"].items()}
+            self._change_profiles(OFTEN)
+            return True
+        # From often to usual all lines would be asked in the same moment for ever. Those that are overdue at a change are spread anew.
+        self._change_profiles(RARELY)
+        time.sleep(_OVERDUE_S)
+        self._change_profiles({})
+        return True
+
+    def _change_profiles(self, changes: Mapping[str, float]) -> None:
+        settings = dict(self.service.settings)
+        settings["profiles"] = {name: {**table, **changes} for name, table in settings["profiles"].items()}
         self.service.config_file.write_text(toml(settings), encoding="utf-8")
         self._admin.request("reload")
-        return True
 
     def kill(self) -> None:
         """``kill -9``."""
