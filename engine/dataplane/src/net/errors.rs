@@ -66,7 +66,7 @@ pub(crate) enum SendFault {
 }
 
 impl SendFault {
-    pub(super) fn of(error: &io::Error) -> Self {
+    pub(crate) fn of(error: &io::Error) -> Self {
         match error.raw_os_error() {
             Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EMSGSIZE | libc::EBADF) => {
                 Self::Void

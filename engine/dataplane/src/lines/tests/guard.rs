@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::guard::GuardRow;
+use crate::net::SendFault;
 use crate::settings::{GuardSettings, Settings};
 use route_core::LineSpec;
 
@@ -378,4 +379,35 @@ fn a_line_that_was_held_and_asks_no_more_is_held_no_more() {
     guard.tick(&settings, now + seconds(5));
     assert_eq!(("guard_held", 0), guard.figures()[1]);
     assert!(!guard.is_due(now + seconds(500)));
+}
+
+#[test]
+fn when_our_own_stack_sends_nothing_the_guard_freezes_and_nobody_falls() {
+    // A packet filter of ours says EPERM, a lost route ENETUNREACH; a full queue says ENOBUFS, and proves nothing at all.
+    for (code, freezes) in [
+        (libc::EPERM, true),
+        (libc::ENETUNREACH, true),
+        (libc::ENOBUFS, false),
+    ] {
+        let fault = SendFault::of(&std::io::Error::from_raw_os_error(code));
+        let mut fleet = Fleet::new(40, settings(1), |_| Vec::new());
+        for _ in 0..1_500 {
+            fleet.stage.advance(Duration::from_millis(20));
+            for probe in fleet.stage.sent() {
+                let destination = probe.destination;
+                fleet.stage.refuse(fault, destination, &probe.text);
+            }
+        }
+        assert_eq!(freezes, fleet.stage.shared.guard.is_frozen(), "{code}");
+        assert_eq!(40, fleet.count(Health::Up), "{code}");
+        fleet.run(seconds(30), nobody);
+        let expected: &[_] = if freezes {
+            &[(true, "send_refused"), (false, "answered")]
+        } else {
+            &[]
+        };
+        assert_eq!(expected, fleet.told(), "{code}");
+        assert!(fleet.fell.is_empty());
+        assert_eq!(40, fleet.count(Health::Up), "{code}");
+    }
 }
