@@ -9,8 +9,8 @@ use sip_core::message::HeaderIndex;
 use super::{Core, Letter, View};
 
 impl Core {
-    /// The letters that wait, taken one by one into `letters`, which must be empty; breaks at [`Letter::Stop`]. `after` is called
-    /// behind each, to send what has gathered.
+    /// The letters that wait, taken into `letters` and opened one by one; breaks at [`Letter::Stop`]. `after` is called behind each, to
+    /// send what has gathered. What a panic left in `letters` comes first.
     pub(crate) fn open_letters(
         &mut self,
         letters: &mut Vec<Letter>,
@@ -18,20 +18,28 @@ impl Core {
         view: &View,
         mut after: impl FnMut(&mut Self),
     ) -> ControlFlow<()> {
-        self.shared.workers[self.index].mailbox.collect(letters);
+        let mut collected = false;
         // The letters may tell of a table that is newer than this turn's view.
         let fresh = View {
             policy: Arc::clone(&view.policy),
             table: self.shared.table.load_full(),
         };
         let mut flow = ControlFlow::Continue(());
-        for letter in letters.drain(..) {
+        loop {
+            // The last is the next.
+            let Some(letter) = letters.pop() else {
+                if std::mem::replace(&mut collected, true) {
+                    return flow;
+                }
+                self.shared.workers[self.index].mailbox.collect(letters);
+                letters.reverse();
+                continue;
+            };
             if self.on_letter(letter, index, &fresh).is_break() {
                 flow = ControlFlow::Break(());
             }
             after(self);
         }
-        flow
     }
 
     fn on_letter(
@@ -65,6 +73,8 @@ impl Core {
             Letter::Registrations(rows) => self.on_registrations(&rows, view),
             Letter::Question(question) => self.on_question(question, view),
             Letter::Stop => return ControlFlow::Break(()),
+            #[cfg(test)]
+            Letter::Panic => panic!("as a test wants it"),
         }
         ControlFlow::Continue(())
     }

@@ -77,6 +77,9 @@ pub(crate) enum Letter {
     Question(Question),
     /// End the thread.
     Stop,
+    /// A defect.
+    #[cfg(test)]
+    Panic,
 }
 
 /// Questions are answered through a channel; a worker that stops drops it.

@@ -1,5 +1,6 @@
 //! The loop of a worker thread.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -48,7 +49,7 @@ pub(crate) struct Worker {
     poller: Poller,
     header_index: HeaderIndex,
     letters: Vec<Letter>,
-    fired: Vec<Token>,
+    fired: VecDeque<Token>,
     /// Datagrams taken in this turn, and in the last one.
     taken: usize,
     taken_before: usize,
@@ -74,7 +75,7 @@ impl Worker {
             poller,
             header_index: HeaderIndex::new(),
             letters: Vec::new(),
-            fired: Vec::new(),
+            fired: VecDeque::new(),
             taken: 0,
             taken_before: 0,
             hold: Timestamp::ZERO,
@@ -87,24 +88,36 @@ impl Worker {
         let mut ready = Vec::new();
         // Packets may wait in the sockets since they were bound. What was restored before the start comes before them.
         self.core.now = self.core.shared.clock.now();
-        let opened = self.open_letters(&self.view());
+        let view = self.view();
+        let opened = catch_unwind(AssertUnwindSafe(|| self.open_letters(&view)));
         // Nobody takes a packet before all have their lines: the first packet of one may be for a line of another.
         self.core.shared.opened.fetch_add(1, Ordering::AcqRel);
-        if opened.is_break() {
-            return;
+        match opened {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => return,
+            Err(_) => self.note_panic(),
         }
         while self.core.shared.opened.load(Ordering::Acquire) < self.core.shared.workers.len() {
             std::thread::sleep(Duration::from_millis(1));
         }
         loop {
-            // A panic is a defect, but one message must not silence all lines of this worker: what the turn had in hand is lost,
-            // as UDP may lose it, and the next turn begins.
+            // A panic is a defect, but one message must not silence all lines of this worker: the datagrams that the turn had in
+            // hand are lost, as UDP may lose them, and the next turn begins.
             match catch_unwind(AssertUnwindSafe(|| self.turn(&mut ready))) {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => return,
-                Err(_) => self.core.counters.worker_panics.increment(),
+                Err(_) => self.note_panic(),
             }
         }
+    }
+
+    /// What was read or fired and not yet worked on is taken up in the next turn.
+    fn note_panic(&self) {
+        self.core.counters.worker_panics.increment();
+        self.core.shared.workers[self.core.index]
+            .mailbox
+            .waker()
+            .wake();
     }
 
     /// Sleep until there is something to do, and do it.
@@ -246,17 +259,16 @@ impl Worker {
     }
 
     fn fire_timers(&mut self, view: &View) {
-        let mut fired = std::mem::take(&mut self.fired);
+        let fired = &mut self.fired;
         self.core
             .wheel
-            .advance(self.core.now, |token| fired.push(token));
-        for token in fired.drain(..) {
+            .advance(self.core.now, |token| fired.push_back(token));
+        while let Some(token) = self.fired.pop_front() {
             self.core.on_timer(token, view);
             if self.core.outbox.len() >= Outbox::HIGH_WATER {
                 Self::flush_to(&mut self.core, &self.sockets);
             }
         }
-        self.fired = fired;
     }
 
     fn flush(&mut self) {
@@ -271,5 +283,60 @@ impl Worker {
             core.counters.sends_repeated.add(report.repeated as u64);
             core.unsent.extend(report.unsent);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::policy::Policy;
+    use crate::worker::testing::settings;
+
+    const ASKED: usize = 20;
+
+    #[test]
+    fn nobody_takes_a_packet_before_all_know_their_lines() {
+        let policy = Policy::new(settings(2)).unwrap();
+        let shared = Arc::new(Shared::new(&policy, Clock::new()).unwrap());
+        let worker = |index| {
+            let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            Worker::new(index, Arc::clone(&shared), vec![socket]).unwrap()
+        };
+        let (first, second) = (worker(0), worker(1));
+        let phone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        // Some are the first worker's own, some the other's.
+        for branch in 0..ASKED {
+            let request = format!(
+                "OPTIONS sip:example.net SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bK{branch}\r\nMax-Forwards: 70\r\n\
+                 From: <sip:a@example.net>;tag=a\r\nTo: <sip:example.net>\r\nCall-ID: {branch}\r\nCSeq: 1 OPTIONS\r\n\
+                 Content-Length: 0\r\n\r\n"
+            );
+            phone
+                .send_to(request.as_bytes(), first.sockets[0].local())
+                .unwrap();
+        }
+        // A defect in what the other has to read keeps nobody waiting.
+        assert!(shared.workers[1].mailbox.post(Letter::Panic));
+        let first = std::thread::spawn(move || first.run());
+        let mut answer = [0; 2048];
+        phone
+            .set_read_timeout(Some(Duration::from_millis(150)))
+            .unwrap();
+        assert!(phone.recv(&mut answer).is_err(), "the other is not there");
+        let second = std::thread::spawn(move || second.run());
+        phone
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        for _ in 0..ASKED {
+            let length = phone.recv(&mut answer).unwrap();
+            assert!(answer[..length].starts_with(b"SIP/2.0 200"));
+        }
+        for desk in &shared.workers {
+            desk.mailbox.post(Letter::Stop);
+        }
+        first.join().unwrap();
+        second.join().unwrap();
+        assert_eq!(1, shared.workers[1].counters.worker_panics.value());
     }
 }
