@@ -17,6 +17,7 @@
 //!   OPTIONS, an OPTIONS answer does not clear silent calls.
 //! * The class that took the target down is that of OPTIONS if any are lost or anything was unreachable, else that of calls. It rises by
 //!   good evidence of that class or of a higher one; an answered call counts as `rise` at once.
+//! * Calls that failed before the last good evidence count beside other calls only; those that could not be delivered, not at all.
 //! * An OPTIONS that is not answered when its answer was to be expected is no fault yet, but the next goes out already: when the first
 //!   is given up, those that confirm it are under way.
 //! * A lost OPTIONS counts only if the target ever answered one; if any packet came since it was sent it is forgiven, at most `fall`
