@@ -53,14 +53,11 @@ impl Profile {
         self
     }
 
-    /// The time between two OPTIONS in doubt, where `fall` lost ones are needed: `fast_interval`, and half of it where more than twice the
-    /// profile's `fall` are.
+    /// The time between two OPTIONS in doubt, where `fall` lost ones are needed: `fast_interval`. Where more than the profile's `fall`
+    /// are, they are sent in the time of those, until there is half of it between two.
     pub(super) fn step(&self, fall: u16) -> Duration {
-        if fall > self.fall.saturating_mul(2) {
-            self.fast_interval / 2
-        } else {
-            self.fast_interval
-        }
+        let in_time = self.fast_interval * u32::from(self.fall - 1) / u32::from(fall.max(2) - 1);
+        in_time.clamp(self.fast_interval / 2, self.fast_interval)
     }
 }
 
