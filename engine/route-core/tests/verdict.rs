@@ -334,7 +334,7 @@ fn loss_is_learnt_from_the_living_and_not_from_the_dead() {
     for _ in 0..300 {
         feed_next(&mut target, Input::Answer(true));
     }
-    assert_eq!(3, target.fall(&PROFILE), "an hour without loss");
+    assert_eq!(5, target.fall(&PROFILE), "an hour without loss");
     for _ in 0..300 {
         feed_next(&mut target, Input::Timeout);
         feed_next(&mut target, Input::Answer(true));
@@ -475,7 +475,7 @@ fn the_times_of_the_default_profile_are_those_of_the_documentation() {
     };
     let millis = |known| worst_case_detection(&profile, known).as_millis();
     assert_eq!(
-        [12_000, 13_250, 17_000],
+        [12_000, 8_250, 17_000],
         [Known::Clean, Known::Fresh, Known::Bound].map(millis)
     );
     assert_eq!(6_500, worst_case_recovery(&profile).as_millis());
@@ -807,7 +807,7 @@ fn calls_that_failed_before_the_last_answer_are_no_part_of_a_row_of_options() {
     for n in 1..300 {
         feed(&mut target, good, &PROFILE, at(100_000 + 30_000 * n));
     }
-    assert_eq!(3, target.fall(&PROFILE));
+    assert_eq!(5, target.fall(&PROFILE));
     feed(&mut target, Input::Timeout, &PROFILE, at(10_000_000));
     assert_eq!(Health::Suspect, target.health());
 }

@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.faults.laboratory.caller import CallRecord
 from tests.faults.laboratory.truth import LineTruth, Timeline
@@ -45,6 +45,16 @@ _DECLINED = frozenset({404, 486, 600, 603})
 """Answers of a living phone."""
 
 
+class Standing(NamedTuple):
+    """How a line stands in the eyes of a system under test."""
+
+    health: str
+    cause: str
+    since: float
+    """Seconds since 1970."""
+    evidence: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A change that a system under test announced."""
@@ -53,6 +63,7 @@ class Verdict:
     line: str
     health: str
     cause: str = ""
+    evidence: str = ""
 
 
 @dataclass

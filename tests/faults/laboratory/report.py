@@ -58,15 +58,15 @@ def one(scenario: Scenario, results: Sequence[Result], *, seed: int) -> dict[str
         "remark": scenario.remark,
         "rows": [result.row.as_json() for result in results],
         "broken": outside([result.row for result in results], scenario),
-        "verdicts": {
+        "downs": {
             result.row.system: [
                 {
                     "at_s": round(verdict.at - result.begun, 3),
                     "line": verdict.line,
-                    "health": verdict.health,
                     "cause": verdict.cause,
+                    "evidence": verdict.evidence,
                 }
-                for verdict in result.seen.verdicts[:200]
+                for verdict in [verdict for verdict in result.seen.verdicts if verdict.health == "down"][:_VERDICTS]
             ]
             for result in results
         },
@@ -149,6 +149,7 @@ def table(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
+_VERDICTS = 100
 _WORDS = {**compare.FIGURES, "never_delivered": "repair → delivered", "completed": "completed"}
 
 

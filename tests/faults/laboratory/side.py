@@ -14,7 +14,7 @@ from tests.faults.laboratory.caller import Core
 from tests.faults.laboratory.customers import Customer
 from tests.faults.laboratory.fleet import Fleet
 from tests.faults.laboratory.foreign import ForeignPhone
-from tests.faults.laboratory.measure import Observation, Verdict
+from tests.faults.laboratory.measure import Observation, Standing, Verdict
 from tests.faults.laboratory.network import Laboratory
 from tests.faults.laboratory.phone_system import Mode, PhoneSystem
 from tests.faults.laboratory.systems import System
@@ -122,10 +122,10 @@ class Side:
                 continue
             now = time.time()
             for line in known.keys() | faulty.keys():
-                health, cause, since = faulty.get(line, ("up", "", now))
+                health, cause, since, evidence = faulty.get(line, Standing("up", "", now))
                 if known.get(line, "up") != health:
                     at = since if abs(now - since) < _TRUSTED_S else now
-                    self.verdicts.append(Verdict(at, line, health, cause))
+                    self.verdicts.append(Verdict(at, line, health, cause, evidence))
                     known[line] = health
 
     # ---- truth -------------------------------------------------------------------------------------------------------------

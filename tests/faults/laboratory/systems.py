@@ -10,6 +10,7 @@ from sipproxy.admin.client import AdminClient
 from sipproxy.errors import SipproxyError
 from tests.faults.laboratory import plan
 from tests.faults.laboratory.customers import REALM, Customer, document
+from tests.faults.laboratory.measure import Standing
 from tests.faults.laboratory.namespaces import Namespace
 from tests.harness.service import PROFILES, Service, command, toml
 
@@ -39,8 +40,8 @@ class System(Protocol):
     def store_pid(self) -> int:
         """Return the pid of its store."""
 
-    def faulty(self) -> dict[str, tuple[str, str, float]]:
-        """Return the lines that are not up: health, cause, since when (seconds since 1970)."""
+    def faulty(self) -> dict[str, Standing]:
+        """Return how the lines stand that are not up."""
 
     def figures(self) -> dict[str, float]:
         """Return what it counts itself."""
@@ -130,14 +131,17 @@ class Ours:
         """Return the pid of the embedded store."""
         return self.service.store_pid()
 
-    def faulty(self) -> dict[str, tuple[str, str, float]]:
+    def faulty(self) -> dict[str, Standing]:
         """Return the lines that are not up."""
         try:
             rows = self._admin.request("status", faulty=True, limit=100_000)["lines"]
         except SipproxyError:
             return {}
         # Milliseconds are cut off, not rounded: a verdict would seem to come before its evidence.
-        return {row["line_id"]: (row["effective"], row["cause"], (row["since_unix_ms"] + 1) / 1000) for row in rows}
+        return {
+            row["line_id"]: Standing(row["effective"], row["cause"], (row["since_unix_ms"] + 1) / 1000, row["evidence"])
+            for row in rows
+        }
 
     def figures(self) -> dict[str, float]:
         """Return its metrics."""

@@ -54,14 +54,15 @@ impl Watch {
     pub(super) fn plan(&mut self, line: LineSlot, profile: &Profile, now: Timestamp) {
         let profile = profile.sane();
         let down = self.health.health() == Health::Down;
+        let interval = self.health.interval(&profile);
         self.due = self
             .health
             .next_probe_at(&profile)
             .map_or(Timestamp::MAX, |base| {
                 let due = match self.last_sent {
                     // At its normal pace; what the machine brings forward in doubt is not put off.
-                    Some(sent) if base >= sent + profile.interval && !down => {
-                        sent + pace::beat(line, self.sent, profile.interval)
+                    Some(sent) if base >= sent + interval && !down => {
+                        sent + pace::beat(line, self.sent, interval)
                     }
                     _ => base,
                 };

@@ -14,9 +14,11 @@ pub(super) struct Loss {
 
 /// Half of what is known is forgotten at so many decided OPTIONS: about an hour at the usual interval.
 const WINDOW: u16 = 400;
-/// What an unknown way is taken for: a quarter lost, worth ten OPTIONS.
-const PRIOR_TWICE_LOST: u64 = 5;
-const PRIOR_DECIDED: u64 = 10;
+/// What an unknown way is taken for: a quarter lost, worth thirty OPTIONS.
+const PRIOR_TWICE_LOST: u64 = 15;
+const PRIOR_DECIDED: u64 = 30;
+/// From so many decided OPTIONS on a way is known well enough to be asked no more often than the profile says.
+const KNOWN: u16 = 120;
 /// How unlikely a row of lost OPTIONS must be on a living way before it counts as silence: a millionth, as a fraction of 2³².
 const UNLIKELY: u64 = (1 << 32) / 1_000_000;
 
@@ -41,8 +43,13 @@ impl Loss {
         ((self.fraction() * 1000) >> 32) as u16
     }
 
-    /// How many OPTIONS in a row must be lost: the smallest number that living ways reach once in a million, within the profile's
-    /// bounds. `profile` is sane.
+    /// Whether little is known of the way yet.
+    pub(super) const fn is_new(self) -> bool {
+        self.decided < KNOWN
+    }
+
+    /// How many OPTIONS in a row must be lost: the smallest number that living ways reach once in a million, within the bounds of the
+    /// profile, which is sane. At least as many as go out at half the fast interval in the time of the profile's `fall`: they cost no time.
     pub(super) fn fall(self, profile: &Profile) -> u16 {
         let fraction = self.fraction();
         let (mut row, mut likely) = (1, fraction);
@@ -50,7 +57,12 @@ impl Loss {
             likely = (likely * fraction) >> 32;
             row += 1;
         }
-        row.clamp(profile.fall, profile.fall_max)
+        let least = profile
+            .fall
+            .saturating_mul(2)
+            .saturating_sub(1)
+            .min(profile.fall_max);
+        row.clamp(least, profile.fall_max)
     }
 }
 

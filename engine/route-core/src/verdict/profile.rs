@@ -14,7 +14,7 @@ pub struct Profile {
     pub timeout: Duration,
     /// The longest time-out that a long or unsteady round trip may bring about.
     pub timeout_max: Duration,
-    /// Consecutive faults until down, at least 1, on a line that was measured to lose nothing.
+    /// Consecutive faults until down, at least 1; for silence the time that so many take, in which twice as many are asked.
     pub fall: u16,
     /// The most faults in a row that measured loss may ask for.
     pub fall_max: u16,
@@ -53,6 +53,12 @@ impl Profile {
         self
     }
 
+    /// The time between two OPTIONS while all is well, to a target of which little is known yet: what is asked for to be sure of its
+    /// silence takes longer, so it is asked more often.
+    pub(super) fn interval_of_new(&self) -> Duration {
+        (self.interval / 2).max(self.fast_interval)
+    }
+
     /// The time between two OPTIONS in doubt, where `fall` lost ones are needed: `fast_interval`. Where more than the profile's `fall`
     /// are, they are sent in the time of those, until there is half of it between two.
     pub(super) fn step(&self, fall: u16) -> Duration {
@@ -89,7 +95,10 @@ pub fn worst_case_detection(profile: &Profile, known: Known) -> Duration {
     };
     match known {
         Known::Clean => within(profile.fall, profile.timeout),
-        Known::Fresh => within(Loss::default().fall(&profile), profile.timeout),
+        Known::Fresh => {
+            let more = profile.interval - profile.interval_of_new();
+            within(Loss::default().fall(&profile), profile.timeout) - more
+        }
         Known::Bound => (profile.fall..=profile.fall_max)
             .map(|fall| given_up_first(fall, profile.timeout_max))
             .max()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tests.faults.laboratory import plan
+from tests.faults.laboratory.measure import Standing
 from tests.faults.laboratory.namespaces import LaboratoryError, Namespace, program
 
 _TEMPLATE = Path(__file__).with_name("kamailio.cfg.in")
@@ -148,16 +149,16 @@ class KamailioPeer:
 
     # ---- its view ----------------------------------------------------------------------------------------------------------------
 
-    def faulty(self) -> dict[str, tuple[str, str, float]]:
+    def faulty(self) -> dict[str, Standing]:
         """Return the lines that it holds for dead: ``down``, why (probe, call, expired, unregistered), since when (seconds of 1970)."""
         self._follow()
-        found = {}
+        found: dict[str, Standing] = {}
         for line in self._lines:
             keys = line.peers or (line.user,)
             states = [self._down[key] for key in keys if key in self._down]
             if len(states) == len(keys):
                 why, since = max(states, key=lambda state: state[1])
-                found[line.line] = ("down", why, since)
+                found[line.line] = Standing("down", why, since)
         return found
 
     def figures(self) -> dict[str, float]:

@@ -74,10 +74,10 @@ fn silence_is_suspect_at_the_first_lost_probe_and_down_within_the_computed_time(
     let mut stage = static_stage();
     let first = stage.bring_up();
     let probe = stage.next_probe();
-    // 80 to 100 % of the interval after the good one.
+    // 80 to 100 % of half the interval after the good one, for nothing is known of it.
     let waited = probe.at - first;
     assert!(
-        waited >= seconds(8) && waited <= seconds(10) + TICK,
+        waited >= seconds(4) && waited <= seconds(5) + TICK,
         "{waited:?}"
     );
     stage.advance(Duration::from_millis(500) + TICK);
@@ -109,7 +109,7 @@ fn silence_is_suspect_at_the_first_lost_probe_and_down_within_the_computed_time(
     let (_, _, cause, evidence) = stage.verdict_events().pop().unwrap();
     assert_eq!("options_timeout", cause);
     assert!(
-        evidence.starts_with("10 OPTIONS without answer, last answer 1"),
+        evidence.starts_with("10 OPTIONS without answer, last answer "),
         "{evidence}"
     );
     assert!(
@@ -325,8 +325,8 @@ fn a_thousand_lines_are_asked_evenly() {
         [1000, 1000],
         ["probers", "lines_up"].map(|name| stage.counter(name))
     );
-    // 50 s at a beat of 9 s.
-    assert!(instants.len().abs_diff(5556) <= 50, "{}", instants.len());
+    // The first within a beat of 9 s, then 45.5 s on average at a beat of 4.5 s, for they are new.
+    assert!(instants.len().abs_diff(10_611) <= 50, "{}", instants.len());
     assert!(instants[0] - from < Duration::from_millis(100));
     let window = Duration::from_millis(100);
     for (i, first) in instants.iter().enumerate() {
@@ -335,7 +335,7 @@ fn a_thousand_lines_are_asked_evenly() {
             .take_while(|at| **at < *first + window)
             .count();
         assert!(
-            within <= 20,
+            within <= 40,
             "{within} in the 100 ms after {:?}",
             *first - from
         );

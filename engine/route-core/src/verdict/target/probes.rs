@@ -185,7 +185,16 @@ impl TargetHealth {
             Health::Up | Health::Unknown if self.is_awaited() => profile
                 .step(self.loss.fall(profile))
                 .max(self.round_trip.expected()),
-            Health::Up | Health::Unknown => profile.interval,
+            Health::Up | Health::Unknown => self.interval(profile),
+        }
+    }
+
+    /// The time between two OPTIONS while all is well. `profile` is sane.
+    pub fn interval(&self, profile: &Profile) -> Duration {
+        if self.loss.is_new() && self.answers_options {
+            profile.interval_of_new()
+        } else {
+            profile.interval
         }
     }
 
