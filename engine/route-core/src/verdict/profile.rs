@@ -83,8 +83,8 @@ pub enum Known {
 /// are shorter than their step; for the bound, where they need not be, they follow when it is given up.
 pub fn worst_case_detection(profile: &Profile, known: Known) -> Duration {
     let profile = profile.sane();
-    let within = |fall: u16, timeout: Duration| {
-        profile.interval + profile.step(fall) * u32::from(fall - 1) + timeout
+    let within = |interval: Duration, fall: u16| {
+        interval + profile.step(fall) * u32::from(fall - 1) + profile.timeout
     };
     let given_up_first = |fall: u16, timeout: Duration| {
         let step = profile.step(fall);
@@ -94,11 +94,8 @@ pub fn worst_case_detection(profile: &Profile, known: Known) -> Duration {
         profile.interval + timeout + confirming.unwrap_or_default()
     };
     match known {
-        Known::Clean => within(profile.fall, profile.timeout),
-        Known::Fresh => {
-            let more = profile.interval - profile.interval_of_new();
-            within(Loss::default().fall(&profile), profile.timeout) - more
-        }
+        Known::Clean => within(profile.interval, profile.fall),
+        Known::Fresh => within(profile.interval_of_new(), Loss::default().fall(&profile)),
         Known::Bound => (profile.fall..=profile.fall_max)
             .map(|fall| given_up_first(fall, profile.timeout_max))
             .max()
