@@ -82,7 +82,9 @@ def run_rule_change(
 def run_probing(
     *,
     lines: Annotated[int, typer.Option(help="lines to be asked by OPTIONS", min=1, max=4_000_000)] = 100_000,
-    seconds: Annotated[float, typer.Option(help="how long to look, with these lines and without them", min=5.0)] = 600.0,
+    seconds: Annotated[
+        float, typer.Option(help="how long to look at these lines; without them two minutes are enough", min=5.0)
+    ] = 600.0,
     redirects: Annotated[int, typer.Option(help="calls to a failed line, a second", min=1)] = 1_000,
     proxied: Annotated[int, typer.Option(help="calls delivered, a second", min=1)] = 100,
     server_core: int = 0,
