@@ -292,7 +292,7 @@ def test_a_drill_ends_at_its_instant_also_while_the_proxy_is_down(start_service:
     phone = registered(service, trunk)
     document = json.loads((service.folder / "document.json").read_text())
     line = document["customers"][0]["orders"][0]["lines"][0]
-    ends = time.time() + 6
+    ends = time.time() + 12
     line |= {"wish": "drill", "wish_until": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(ends))}
     service.load(document)
     began = wait_for(service, TRUNK.line, "drill began", "diversion began")
