@@ -697,6 +697,8 @@ proptest! {
         let mut target = TargetHealth::new(now, now);
         // Faults since the last answered call: no good evidence at all ends more than this row.
         let mut faults = 0_u32;
+        // What was refused since any good answer: a call, an OPTIONS.
+        let mut refused = [false; 2];
         for (input, step) in steps {
             now += Duration::from_millis(step);
             let (before, held_until) = (target.health(), target.held_until());
@@ -708,13 +710,20 @@ proptest! {
                 Input::Packet | Input::Sent | Input::Answer(true) | Input::Registered | Input::Late | Input::Void | Input::HoldDown
                 | Input::Doubt => {}
             }
+            match input {
+                Input::Call(CallOutcome::Fault { .. }) => refused[0] = true,
+                Input::Answer(false) => refused[1] = true,
+                Input::Answer(true) | Input::Registered | Input::Call(CallOutcome::Answered) => refused = [false; 2],
+                _ => {}
+            }
             feed(&mut target, input, &profile, now);
             let after = target.health();
             if before != Health::Down && after == Health::Down && !said {
-                prop_assert!(faults >= u32::from(sane.fall), "down after {} faults", faults);
+                let both = refused == [true; 2];
+                prop_assert!(both || faults >= u32::from(sane.fall), "down after {} faults", faults);
                 prop_assert!(target.held_until() - target.since() >= sane.hold, "held too short");
                 let row = target.evidence();
-                prop_assert!(row.options_faults + row.call_faults >= sane.fall);
+                prop_assert!(both || row.options_faults + row.call_faults >= sane.fall);
             }
             if before == Health::Down && after != Health::Down {
                 prop_assert_eq!(Health::Up, after);
@@ -762,7 +771,7 @@ proptest! {
                 if change.health == Health::Down {
                     let all = targets.iter().all(|target| target.health() == Health::Down);
                     prop_assert!(all || (lost && profile.judge_registration));
-                    prop_assert!(lost || change.cause == Cause::OptionsCode(503) || change.evidence.options_faults + change.evidence.call_faults >= sane.fall);
+                    prop_assert!(lost || change.cause == Cause::OptionsCode(503) || change.evidence.options_faults + change.evidence.call_faults >= sane.fall.min(2));
                 }
                 prop_assert!(before != Health::Down || now >= held_until, "up before hold");
             }
@@ -777,6 +786,24 @@ proptest! {
         let now = line.deadline(&profile).unwrap_or(now);
         line.fuse(Registration::Present, &targets, &profile, now, |_| true);
         prop_assert_eq!(Health::Up, line.health());
+    }
+}
+
+#[test]
+fn a_target_that_refuses_calls_and_options_says_itself_that_it_is_out() {
+    let call = Input::Call(CallOutcome::Fault { code: 503 });
+    let silent = Input::Call(CallOutcome::Silent);
+    let (good, ill) = (Input::Answer(true), Input::Answer(false));
+    for (inputs, expected) in [
+        (vec![good, call, ill], Health::Down),
+        (vec![good, ill, call], Health::Down),
+        // Busy channels are no outage: OPTIONS are answered.
+        (vec![good, call, good, ill], Health::Suspect),
+        (vec![good, ill, good, call], Health::Suspect),
+        (vec![good, silent, ill], Health::Suspect),
+    ] {
+        let target = brought_about(&inputs);
+        assert_eq!(expected, target.health(), "{inputs:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! What REGISTER and calls tell about a target, and what evidence of any kind makes of its health.
 use super::super::observed::Observation;
-use super::{CallOutcome, Event, TargetHealth, next};
+use super::{CallOutcome, Event, Refused, TargetHealth, next};
 use crate::verdict::{Cause, Class, FaultPlace, Health, Profile, Unreachable};
 use sip_core::time::Timestamp;
 
@@ -32,6 +32,7 @@ impl TargetHealth {
             }
             CallOutcome::Fault { code } => {
                 self.last_packet = Some(now);
+                self.refused.call = true;
                 self.evidence.place = FaultPlace::PhoneSystem;
                 Cause::CallFailed(code)
             }
@@ -87,6 +88,7 @@ impl TargetHealth {
         self.evidence.last_good = Some(now);
         self.evidence.options_faults = 0;
         self.forgiven = 0;
+        self.refused = Refused::default();
         let class = cause.class();
         if class == Class::Call {
             self.evidence.call_faults = 0;
@@ -139,12 +141,11 @@ impl TargetHealth {
         } else {
             profile.fall
         };
-        let event =
-            if self.told.saturating_sub(old) >= told || row >= self.loss.fall(profile).max(told) {
-                Event::Fall
-            } else {
-                Event::Fault
-            };
+        // A phone system that refuses both says of itself that it is out.
+        let enough = (self.refused.options && self.refused.call)
+            || self.told.saturating_sub(old) >= told
+            || row >= self.loss.fall(profile).max(told);
+        let event = if enough { Event::Fall } else { Event::Fault };
         // Cause and class say the same, also after a restart, which keeps the cause only.
         let cause = if options { self.options_cause } else { cause };
         if event == Event::Fall && self.health != Health::Down {

@@ -82,6 +82,13 @@ pub struct Evidence {
     pub recent: Recent,
 }
 
+/// What was answered with a code that is a fault, since the last good answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Refused {
+    options: bool,
+    call: bool,
+}
+
 /// What the table above is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
@@ -120,6 +127,7 @@ pub struct TargetHealth {
     evidence: Evidence,
     /// Faults of the row that somebody told us of: codes, reports of unreachability, failed calls.
     told: u16,
+    refused: Refused,
     /// Calls of the row that could not be delivered.
     undelivered: u16,
     /// Calls of the row that failed before the last good evidence: they count beside other calls only.
@@ -156,6 +164,7 @@ impl TargetHealth {
             options_cause: Cause::OptionsTimeout,
             evidence: Evidence::default(),
             told: 0,
+            refused: Refused::default(),
             undelivered: 0,
             old_calls: 0,
             answers_options: false,

@@ -39,6 +39,7 @@ impl TargetHealth {
             } else if self.answers_options && self.in_row(sent) {
                 self.see(Observation::Code(code), now);
                 self.told = self.told.saturating_add(1);
+                self.refused.options = true;
                 self.evidence.place = FaultPlace::PhoneSystem;
                 self.options_fault(Cause::OptionsCode(code), &profile, now);
             }
