@@ -171,7 +171,6 @@ _ICMP = Limits(first_diverted_s=AFTER_ICMP_S)
 _NONE = Limits(first_diverted_s=None, delivered_s=None, diverts=False)
 _LOSSY = Limits(wrongly_diverted=None, first_diverted_s=None, delivered_s=None, by_arithmetic=True)
 _HELD = "when all lines fall silent together no line is judged: the fault may be ours, and each call is saved by itself"
-_THREE = "each call is diverted by its own 503; one is not yet a verdict, three are"
 _TOGETHER = "while OPTIONS are answered, calls in silence that fail together are one fault, not three"
 _ONE_MOMENT = (
     "Kamailio asks all lines in the same moment, ours spread over the interval: its times of a cut are one draw from 2 to 12 s"
@@ -221,12 +220,13 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("router-reboot", faults.RouterReboot, reregister_s=2.0, fault_s=10.0),
     Scenario("phone-killed", faults.PhoneKilled, limits=_ICMP, smoke=True, called="phone system killed (port unreachable)"),
     Scenario("phone-hung", _misbehaves("silent"), smoke=True, called="phone system hung (reads, never answers)"),
-    Scenario("phone-503", _misbehaves("unavailable"), limits=_ICMP, called="phone system answers 503", remark=_THREE),
+    Scenario("phone-503", _misbehaves("unavailable"), limits=_ICMP, called="phone system answers 503"),
     # It asks for ten seconds of peace, the last time just before it is well again.
     Scenario(
         "phone-503-retry-after",
         _misbehaves("retry_after"),
         limits=Limits(first_diverted_s=AFTER_ICMP_S, delivered_s=RETURN_S + 10),
+        remark="it is left in peace for the time that it asks for; Kamailio asks on, and comes back when its next OPTIONS is answered",
         called="phone system answers 503 with Retry-After: 10",
     ),
     # 100 alone says that somebody is there: the trying timer holds, not the answer timer.
