@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import facts
 from tests.faults.laboratory import arithmetic, compare, measure
 from tests.faults.laboratory.chart import Panel, svg
 from tests.faults.laboratory.compare import seconds
@@ -51,6 +52,7 @@ def one(scenario: Scenario, results: Sequence[Result], *, seed: int) -> dict[str
         "title": scenario.title,
         "description": fault.description,
         "seed": seed,
+        "commit": facts()["commit"],
         "rate": scenario.rate,
         "seconds": [scenario.before_s, scenario.fault_s, scenario.after_s],
         "limits": asdict(scenario.limits),
@@ -173,6 +175,16 @@ def _costs(runs: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def _commits(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what was run; the rows of a report may be of several commits."""
+    titles: dict[str, list[str]] = {}
+    for run in runs:
+        titles.setdefault(run["commit"], []).append(run["title"])
+    most = max(titles, key=lambda commit: len(titles[commit]), default="")
+    others = [f"- commit: {commit} ({'; '.join(names)})" for commit, names in titles.items() if commit != most]
+    return [f"- commit: {most}{' (all others)' if others else ''}", *others]
+
+
 def write(runs: Sequence[Mapping[str, Any]], pictures: Mapping[str, str], machine: Mapping[str, str]) -> Path:
     """Write the results of a whole laboratory run; the one before is replaced. Return the Markdown file."""
     charts = RESULTS / "charts"
@@ -227,7 +239,8 @@ def write(runs: Sequence[Mapping[str, Any]], pictures: Mapping[str, str], machin
         "",
         "## Machine",
         "",
-        *(f"- {name}: {value}" for name, value in machine.items()),
+        *(f"- {name}: {value}" for name, value in machine.items() if name != "commit"),
+        *_commits(runs),
     ]
     markdown = RESULTS / "results.md"
     markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
