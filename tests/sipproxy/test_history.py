@@ -299,7 +299,7 @@ def test_a_drill_ends_at_its_instant_also_while_the_proxy_is_down(start_service:
     until_ms = began[-2]["until_unix_ms"]
     written(service)
     service.kill()
-    until(lambda: time.time() * 1000 > until_ms, what="the drill's end")
+    until(lambda: time.time() * 1000 > until_ms, timeout_s=20, what="the drill's end")
     service.start()
     with Caller(service.address) as core:
         core.whole_call(TRUNK.number)
