@@ -102,8 +102,16 @@ proptest! {
         let mut now = at(1_000);
         let mut targets = [TargetHealth::new(now, now), TargetHealth::new(now, now), TargetHealth::new(now, now)];
         let mut line = LineVerdict::new(now);
+        // What each refused since any good answer: a call, an OPTIONS. Both together need no row.
+        let mut refused = [[false; 2]; 3];
         for (which, input, step, registration) in steps {
             now += Duration::from_millis(step);
+            match INPUTS[input] {
+                Input::Call(CallOutcome::Fault { .. }) => refused[which][0] = true,
+                Input::Answer(false) => refused[which][1] = true,
+                Input::Answer(true) | Input::Registered | Input::Call(CallOutcome::Answered) => refused[which] = [false; 2],
+                _ => {}
+            }
             feed(&mut targets[which], INPUTS[input], &profile, now);
             let registration = registrations.get(registration).copied().unwrap_or(Registration::Present);
             let (before, held_until) = (line.health(), line.held_until());
@@ -115,7 +123,8 @@ proptest! {
                 if change.health == Health::Down {
                     let all = targets.iter().all(|target| target.health() == Health::Down);
                     prop_assert!(all || (lost && profile.judge_registration));
-                    prop_assert!(lost || change.cause == Cause::OptionsCode(503) || change.evidence.options_faults + change.evidence.call_faults >= sane.fall);
+                    let both = refused.contains(&[true; 2]);
+                    prop_assert!(lost || both || change.cause == Cause::OptionsCode(503) || change.evidence.options_faults + change.evidence.call_faults >= sane.fall);
                 }
                 prop_assert!(before != Health::Down || now >= held_until, "up before hold");
             }
