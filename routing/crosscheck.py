@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from routing.blocks import common, too_long
 from routing.directory import Directory
-from routing.model import KINDS, Block, Customer, Diversion, Entity, Line, Number, Order
+from routing.model import KINDS, Block, Customer, Diversion, Entity, Line, Number, Order, User
 from routing.numbers import MAX_DIGITS
 from routing.rejection import Fault, fault
 from routing.targets import check_diversion
@@ -63,6 +63,8 @@ def _owner(entity: Entity) -> str | None:
     match entity:
         case Customer():
             return None
+        case User():
+            return f"customer {entity.customer}"
         case Order():
             return f"customer {entity.customer}"
         case Line() | Block() | Number() | Diversion():

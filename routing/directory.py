@@ -18,7 +18,7 @@ from routing.products import PRODUCTS, product
 from routing.registry import Registry
 from routing.rejection import Fault, fault
 from routing.scopes import Scopes
-from routing.targets import Owner, TargetPolicy, target_fault
+from routing.targets import Owner, TargetPolicy, target_fault, target_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ class Directory(Scopes):
         """Return what the customer of an order may divert to; the default if the customer is missing."""
         held = self.registry.orders.get(order)
         customer = self.registry.customers.get(held.customer) if held is not None else None
-        return TargetPolicy(self.home, allow_international=customer is not None and customer.allow_international)
+        return target_policy(customer, self.home)
 
     def _usable_targets(self, diversion: Diversion) -> tuple[tuple[Target, ...], Fault | None]:
         """Check at the time of use, with what costs little (PRODUCT: checked when saved and when used)."""

@@ -32,12 +32,12 @@ from routing.numbers import parse_base, parse_number
 from routing.products import PRODUCTS, Product, product
 from routing.reader import Group, build, named
 from routing.rejection import Fault, RuleRejected, fault
-from routing.targets import TargetPolicy, parse_target
+from routing.targets import TargetPolicy, parse_target, target_policy
 
 DEFAULT_TIME_ZONE = "Europe/Berlin"
 _KEEPS = ("…", "...")
 _TOP = ("time_zone", "customers")
-_CUSTOMER = ("id", "name", "allow_international", "orders")
+_CUSTOMER = ("id", "name", "allowances", "orders")
 _ORDER = (
     "id",
     "product",
@@ -131,13 +131,12 @@ class _Reading:
     def customer(self, group: Group) -> None:
         key = group.value("id", str, needed=True)
         fields = {"name": group.value("name", str, needed=True)}
-        allowed = group.value("allow_international", bool) or False
-        customer = build(Customer, group, id=key, allow_international=allowed, **fields)
+        customer = build(Customer, group, id=key, allowances=group.value("allowances", list), **fields)
         if customer is not None:
             self.placed.append((group.location, customer))
         owner = customer.id if customer is not None else "unknown"
         for place, item in group.items("orders"):
-            self.order(Group(item, place, self.faults, _ORDER), owner, TargetPolicy(allow_international=allowed))
+            self.order(Group(item, place, self.faults, _ORDER), owner, target_policy(customer))
 
     def order(self, group: Group, customer: str, policy: TargetPolicy) -> None:
         key = group.value("id", str, needed=True) or "?"

@@ -51,7 +51,7 @@ def mark(marks: Marks, directory: Directory, entity: Entity | None, other: Entit
         case Order():
             marker.order(entity, other if isinstance(other, Order) else None, dates_only=dates_only)
         case Customer():
-            if not isinstance(other, Customer) or other.allow_international != entity.allow_international:
+            if not isinstance(other, Customer) or other.allowances != entity.allowances:
                 marker.customer(entity.id)
         case _:
             pass

@@ -21,6 +21,7 @@ from routing.model import (
     Order,
     OrderScope,
     RangeScope,
+    User,
 )
 
 
@@ -44,11 +45,13 @@ class Registry:
 
     def __init__(self) -> None:
         self.customers: dict[str, Customer] = {}
+        self.users: dict[str, User] = {}
         self.orders: dict[str, Order] = {}
         self.lines: dict[str, Line] = {}
         self.blocks: dict[str, Block] = {}
         self.numbers: dict[str, NumberRow] = {}
         self.diversions: dict[str, Diversion] = {}
+        self.users_of = _index()  # customer → users; "" → the carrier's own
         self.orders_of = _index()  # customer → orders
         self.orders_at = _index()  # site → orders
         self.lines_of = _index()  # order → lines
@@ -105,6 +108,10 @@ class Registry:
                 self.orders[key] = entity
                 self.orders_at[entity.site.id].add(key)
                 self.orders_of[entity.customer].add(key)
+            case User():
+                self.remove("user", key)
+                self.users[key] = entity
+                self.users_of[entity.customer or ""].add(key)
             case Customer():
                 self.customers[key] = entity
             case _:
@@ -134,6 +141,10 @@ class Registry:
                 if order is not None:
                     _drop(self.orders_of, order.customer, key)
                     _drop(self.orders_at, order.site.id, key)
+            case "user":
+                user = self.users.pop(key, None)
+                if user is not None:
+                    _drop(self.users_of, user.customer or "", key)
             case "customer":
                 self.customers.pop(key, None)
             case _:
@@ -149,6 +160,7 @@ class Registry:
             )
         tables: dict[str, Mapping[str, Entity]] = {
             "customer": self.customers,
+            "user": self.users,
             "order": self.orders,
             "line": self.lines,
             "block": self.blocks,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from routing.model import BlockScope, Diversion, RangeScope, Target
+from routing.model import BlockScope, Customer, Diversion, RangeScope, Target
 from routing.number_kinds import NumberKind, classify
 from routing.numbers import MAX_DIGITS, ParsedNumber, parse_base, parse_number
 from routing.rejection import Fault, RuleRejected, fault
@@ -19,6 +19,12 @@ class TargetPolicy:
     home: str = "49"
     allow_international: bool = False
     allow_shared_cost: bool = False
+
+
+def target_policy(customer: Customer | None, home: str = "49") -> TargetPolicy:
+    """Return what a customer may divert to; the default for one that is not there."""
+    allowed = customer.allowances if customer is not None else ()
+    return TargetPolicy(home, allow_international="international" in allowed, allow_shared_cost="shared_cost" in allowed)
 
 
 @dataclass(frozen=True, slots=True)

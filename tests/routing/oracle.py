@@ -193,7 +193,7 @@ class World:
 
     def targets(self, d: Diversion) -> tuple[tuple[str, int | None], ...]:
         customer = self.of[Customer].get(self.of[Order][d.order].customer)
-        abroad = customer is not None and customer.allow_international
+        abroad = customer is not None and "international" in customer.allowances
         block = self.of[Block].get(getattr(d.scope, "block", ""))
         base = block.base if block else None
         own = d.scope.number if isinstance(d.scope, NumberScope) else base
