@@ -15,6 +15,8 @@ from rules_store.settings import StoreSettings
 from rules_store.types import (
     ABSENT,
     ANY,
+    SERVICE,
+    Author,
     Batch,
     BindingRow,
     Change,
@@ -24,12 +26,15 @@ from rules_store.types import (
     Put,
     Stored,
     VerdictRow,
+    Via,
     Write,
 )
 
 __all__ = [
     "ABSENT",
     "ANY",
+    "SERVICE",
+    "Author",
     "Batch",
     "BindingRow",
     "BindingStore",
@@ -56,5 +61,6 @@ __all__ = [
     "StoredEvent",
     "VerdictRow",
     "VerdictStore",
+    "Via",
     "Write",
 ]

@@ -12,7 +12,7 @@ from rules_store.errors import ConflictError, NumberTakenError, StoreError
 from rules_store.faults import BrokenKeyError
 from rules_store.importing import Import, ImportResult
 from rules_store.reading import read_page, with_generation
-from rules_store.types import ANY, Delete, Expect, Garbage, Put, Stored, Write
+from rules_store.types import ANY, SERVICE, Author, Delete, Expect, Garbage, Put, Stored, Write
 
 MANY_MAX: Final = 5000
 """Most entities in one script call; larger loads go through `RulesStore.import_many`. The server does nothing else for
@@ -69,17 +69,25 @@ class RulesStore:
         text = await self._connection.repeat(lambda client: client.get(schema.SEQ))
         return int(text) if text and text.isdigit() else 0
 
-    async def put(self, entity: Entity, expect: Expect = ANY) -> Stored[Entity]:
+    async def put(self, entity: Entity, expect: Expect = ANY, *, author: Author = SERVICE, note: str = "") -> Stored[Entity]:
         """Write one entity. Raises `ConflictError`, `NumberTakenError` or `StoreError`; then nothing was promised."""
-        versions = await self.write_many([Put(entity, expect)])
+        versions = await self.write_many([Put(entity, expect)], author=author, note=note)
         return Stored(entity, versions[0])
 
-    async def delete(self, kind: str, entity_id: str, expect: Expect = ANY) -> int:
+    async def delete(self, kind: str, entity_id: str, expect: Expect = ANY, *, author: Author = SERVICE, note: str = "") -> int:
         """Remove one entity; returns the version of the deletion. `ANY` is content with nothing there."""
-        return (await self.write_many([Delete(kind, entity_id, expect)]))[0]
+        return (await self.write_many([Delete(kind, entity_id, expect)], author=author, note=note))[0]
 
-    async def write_many(self, writes: Sequence[Write]) -> list[int]:
+    async def write_many(
+        self,
+        writes: Sequence[Write],
+        *,
+        author: Author = SERVICE,  # noqa: ARG002 - taken before the log is there, so that callers name theirs
+        note: str = "",  # noqa: ARG002
+    ) -> list[int]:
         """Write up to `MANY_MAX` entities, all or none, in one script; returns the new versions in order.
+
+        ``author`` and ``note`` (why, one line) stand in the log of versions, which is written with it.
 
         Raises `ConflictError`, `NumberTakenError`, `StoreError`; `ValueError` for too many, too large or one entity twice.
         """
@@ -105,7 +113,7 @@ class RulesStore:
                 connection.lost()
                 await connection.open()
 
-    async def import_many(self, writes: Iterable[Write]) -> ImportResult:
+    async def import_many(self, writes: Iterable[Write], *, author: Author = SERVICE, note: str = "") -> ImportResult:
         """Write any number of entities, all or none, also if we or the store are killed in the middle.
 
         Up to `MANY_MAX` this is `write_many`. Above, a whole new generation is built beside the valid one and switched to by
@@ -113,7 +121,7 @@ class RulesStore:
         """
         chosen = list(writes)
         if len(chosen) <= MANY_MAX:
-            versions = await self.write_many(chosen)
+            versions = await self.write_many(chosen, author=author, note=note)
             return ImportResult(len(chosen), versions[-1] if versions else await self.sequence(), staged=False)
         return await Import(self._connection, chosen).run()
 

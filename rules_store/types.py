@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
-from typing import Final, Generic, Literal, TypedDict, TypeVar
+from typing import Final, Generic, Literal, TypedDict, TypeVar, get_args
 
 from routing.model import Entity
 
@@ -17,10 +18,42 @@ ANY: Final = "any"
 Expect = int | Literal["absent", "any"]
 """What a write expects to find: a version, `ABSENT` or `ANY`."""
 
+Via = Literal["cli", "api", "portal", "import", "service"]
+"""The way a change came in."""
+
 Health = Literal["up", "suspect", "down", "unknown"]
 
 FaultPlace = Literal["data_line", "network", "router", "phone_system", "unclear"]
 """Where a fault is, in the words of the service description."""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who makes a change, and from where.
+
+    ``who``: id of the user, or name of the operator as the admin socket knows him. ``source``: his address, or the file that
+    was loaded. Longer texts are cut, control characters become blanks: nobody's name keeps a rule from being saved.
+    """
+
+    who: str
+    via: Via
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.via not in get_args(Via):
+            raise ValueError(f"{self.via!r} is not a way in")
+        object.__setattr__(self, "who", plain(self.who, 128))
+        object.__setattr__(self, "source", plain(self.source, 300))
+
+
+def plain(text: str, most: int) -> str:
+    """Cut a text to ``most`` characters on one line, and to what UTF-8 can carry."""
+    safe = "".join(" " if unicodedata.category(char)[0] == "C" else char for char in text[:most])
+    return safe.strip()
+
+
+SERVICE: Final = Author("sipproxy", "service")
+"""The service itself: what no person asked for."""
 
 
 @dataclass(frozen=True, slots=True)
