@@ -148,6 +148,7 @@ class InterconnectSettings(TypedDict):
     uri_scheme: Literal["sip", "tel"]
     diversion: bool  # add a Diversion header field (RFC 5806)
     history_info: Literal["if_offered", "always", "never"]  # RFC 7044
+    max_diversions: int  # that a call may have in all, by its Diversion or History-Info (ITU-T Q.732.2: up to 5)
     reason_sip: bool  # add a SIP reason beside Q.850
     unknown_number_status: int  # 404 as a rule
     redirect_only: bool  # a healthy line is answered with 302 to its contact as well

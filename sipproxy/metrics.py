@@ -52,6 +52,13 @@ ENGINE: Sequence[Family] = (
         },
     ),
     Family(
+        "sipproxy_diversions_refused",
+        "counter",
+        "Calls that a rule would have diverted but for where they came from (docs/routing.md).",
+        "why",
+        {"diversions_circular": "circle", "diversions_too_many": "too_many"},
+    ),
+    Family(
         "sipproxy_registrations",
         "counter",
         "REGISTERs by answer; unsaved counts those answered 200 before the store had confirmed.",

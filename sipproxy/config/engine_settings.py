@@ -26,6 +26,7 @@ def interconnect_settings(configuration: Configuration) -> "list[InterconnectSet
             "uri_scheme": entry.uri_scheme,
             "diversion": entry.diversion,
             "history_info": entry.history_info,
+            "max_diversions": entry.max_diversions,
             "reason_sip": entry.reason_sip,
             "unknown_number_status": entry.unknown_number_status,
             "redirect_only": entry.redirect_only,

@@ -69,6 +69,9 @@ class Interconnect(Section):
     uri_scheme: Literal["sip", "tel"] = Field("sip", description="scheme of the URIs in the 302")
     diversion: bool = Field(default=True, description="add a Diversion header field (RFC 5806)")
     history_info: Literal["if_offered", "always", "never"] = Field("if_offered", description="add History-Info (RFC 7044)")
+    max_diversions: int = Field(
+        5, ge=1, le=20, description="diversions that one call may have, ours included, by its Diversion or History-Info"
+    )
     reason_sip: bool = Field(default=False, description="add a SIP reason beside the Q.850 one (RFC 6432)")
     unknown_number_status: SipStatus = Field(404, description="answer for a number that is not ours or not yet live")
     redirect_only: bool = Field(default=False, description="answer calls to healthy lines with 302 as well, never proxy")

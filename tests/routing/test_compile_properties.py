@@ -121,6 +121,7 @@ INTERCONNECT: Any = {
     "uri_scheme": "sip",
     "diversion": True,
     "history_info": "if_offered",
+    "max_diversions": 5,
     "reason_sip": False,
     "unknown_number_status": 404,
     "redirect_only": False,

@@ -485,6 +485,7 @@ def interconnect() -> "InterconnectSettings":
         "uri_scheme": "sip",
         "diversion": True,
         "history_info": "if_offered",
+        "max_diversions": 5,
         "reason_sip": False,
         "unknown_number_status": 404,
         "redirect_only": False,

@@ -77,6 +77,10 @@ counters! {
     calls_proxied,
     /// INVITEs sent on to a line, then diverted because it did not answer.
     calls_rescued,
+    /// Calls that a rule would have diverted, but that came back to a number they were diverted from.
+    diversions_circular,
+    /// Calls that a rule would have diverted, but that were diverted too often before.
+    diversions_too_many,
     /// Calls answered with a 2xx by the line.
     calls_answered,
     /// Calls ended by another final answer of the line.

@@ -7,6 +7,7 @@ use route_core::{
     Step, Trace as _, decide,
 };
 
+use crate::chain::Chain;
 use crate::redirect::Diversion;
 use crate::settings::Interconnect;
 
@@ -69,6 +70,7 @@ pub(crate) fn explain(
     explanation.number = Some(called.to_string());
     let flags = InterconnectFlags {
         redirect_only: interconnect.redirect_only,
+        no_diversion: None,
     };
     let decision = decide(called, table, view_of, flags, &mut trace);
     match decision {
@@ -114,6 +116,7 @@ pub(crate) fn explain(
             cause,
             interconnect,
             local: local.as_bytes(),
+            chain: &Chain::NONE,
         };
         let (targets, count) = diversion.targets(table, view_of);
         explanation.targets = targets[..count]

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod calls;
+mod chain;
 mod clock;
 mod counters;
 mod engine;

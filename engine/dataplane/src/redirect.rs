@@ -10,6 +10,7 @@ use sip_core::build::{ResponseWriter, push_decimal};
 use sip_core::header::HeaderName;
 use sip_core::message::Message;
 
+use crate::chain::Chain;
 use crate::settings::{HistoryInfo, Interconnect, NumberFormat, UriScheme};
 
 /// Everything the header fields of one diversion depend on.
@@ -22,13 +23,15 @@ pub(crate) struct Diversion<'d> {
     pub(crate) interconnect: &'d Interconnect,
     /// Our address where the request came in, as text: the host of URIs when the interconnect names no domain.
     pub(crate) local: &'d [u8],
+    /// How the call came here.
+    pub(crate) chain: &'d Chain,
 }
 
 /// Contacts a 302 carries at most: a rule has ten targets.
 pub(crate) const MAX_CONTACTS: usize = 10;
 
 impl Diversion<'_> {
-    /// The targets in order, without those that would lead back to the called number or its line.
+    /// The targets in order, without those that would lead back to the called number, its line, or where the call was diverted from.
     pub(crate) fn targets(
         &self,
         table: &RouteTable,
@@ -36,8 +39,9 @@ impl Diversion<'_> {
     ) -> ([Digits; MAX_CONTACTS], usize) {
         let mut targets = [Digits::EMPTY; MAX_CONTACTS];
         let mut count = 0;
-        for target in
-            usable_targets(table, self.called, self.line, self.rule, health_of).take(MAX_CONTACTS)
+        for target in usable_targets(table, self.called, self.line, self.rule, health_of)
+            .filter(|&target| !self.chain.holds(target))
+            .take(MAX_CONTACTS)
         {
             targets[count] = target;
             count += 1;

@@ -95,6 +95,8 @@ pub struct Interconnect {
     pub diversion: bool,
     /// Add History-Info (RFC 7044).
     pub history_info: HistoryInfo,
+    /// Diversions that one call may have in all, ours included (ITU-T Q.732.2: up to 5).
+    pub max_diversions: u32,
     /// Add a SIP reason beside the Q.850 one.
     pub reason_sip: bool,
     /// Answer for unknown numbers.

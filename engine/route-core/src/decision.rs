@@ -8,7 +8,7 @@
 //! | down | armed, with a usable target | redirect |
 //! | down, but it answers again and only rests out its hold | armed, with a usable target | proxy with the short answer timer, rescued by the rule |
 //! | down by calls, a trial is due | armed, with a usable target | proxy with the short answer timer, rescued by the rule |
-//! | down | else | proxy as a last try, without rescue |
+//! | down | else, or the call may not be diverted once more | proxy as a last try, without rescue |
 //! | not registered | else | unavailable: there is no address to try |
 //! | wish `drained` | | as down |
 //! | wish `forced_down` | | as down, but never tried |
@@ -53,11 +53,36 @@ impl LineView {
     };
 }
 
-/// What the interconnect wants that changes a decision.
+/// Why a call is not diverted once more, as its own header fields show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoDiversion {
+    /// It was diverted from the called number before: it goes in a circle.
+    Circle,
+    /// It was diverted as often as the interconnect allows.
+    TooOften,
+}
+
+impl NoDiversion {
+    /// One sentence for a trace.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Circle => {
+                "the call was diverted from this number before and came back: it is not diverted in a circle"
+            }
+            Self::TooOften => {
+                "the call was diverted as often as the interconnect allows: it is not diverted again"
+            }
+        }
+    }
+}
+
+/// What interconnect and request say that changes a decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InterconnectFlags {
     /// A healthy line is answered with 302 to its contact as well.
     pub redirect_only: bool,
+    /// No rule may divert this call.
+    pub no_diversion: Option<NoDiversion>,
 }
 
 /// How long the line may be silent.
@@ -157,7 +182,7 @@ pub fn decide(
     let view = health_of(slot);
     trace.step(Step::Health, || state(view));
 
-    let armed = armed_rule(table, found, trace);
+    let armed = armed_rule(table, found, interconnect.no_diversion, trace);
     let health = effective(view.wish, view.health);
     let out = health == Health::Down || !view.bound;
     if !out && health == Health::Up {
@@ -314,7 +339,12 @@ fn any_usable<T: Trace>(
     any
 }
 
-fn armed_rule<'a>(table: &'a RouteTable, found: Match, trace: &mut impl Trace) -> Option<&'a Rule> {
+fn armed_rule<'a>(
+    table: &'a RouteTable,
+    found: Match,
+    no_diversion: Option<NoDiversion>,
+    trace: &mut impl Trace,
+) -> Option<&'a Rule> {
     let Some(rule) = found.entry.rule.and_then(|slot| table.rule(slot)) else {
         trace.step(Step::Rule, || "no rule applies to it".to_string());
         return None;
@@ -327,7 +357,12 @@ fn armed_rule<'a>(table: &'a RouteTable, found: Match, trace: &mut impl Trace) -
     trace.step(Step::Rule, || {
         format!("the rule for {} applies; it {armed}", rule.label)
     });
-    rule.armed.then_some(&**rule)
+    let armed = rule.armed.then_some(&**rule)?;
+    if let Some(why) = no_diversion {
+        trace.step(Step::Rule, || why.text().to_string());
+        return None;
+    }
+    Some(armed)
 }
 
 fn proxy(

@@ -3,12 +3,13 @@ use std::fmt::Write as _;
 
 use route_core::{
     Cause, Decision, Delta, Digits, Health, InterconnectFlags, LineSlot, LineSpec, LineView,
-    NOT_LIVE, NoTrace, NotFound, Recording, RouteTable, RuleSlot, RuleSpec, TargetSpec, Wish,
-    decide, reason_for, usable_targets,
+    NOT_LIVE, NoDiversion, NoTrace, NotFound, Recording, RouteTable, RuleSlot, RuleSpec,
+    TargetSpec, Wish, decide, reason_for, usable_targets,
 };
 
 const FLAGS: InterconnectFlags = InterconnectFlags {
     redirect_only: false,
+    no_diversion: None,
 };
 
 fn digits(text: &str) -> Digits {
@@ -255,6 +256,7 @@ fn numbers_that_lead_nowhere() {
 fn a_healthy_line_of_a_redirect_only_interconnect_gets_its_calls_by_302() {
     let flags = InterconnectFlags {
         redirect_only: true,
+        no_diversion: None,
     };
     let decision = decide(
         digits("493023125004"),
@@ -264,6 +266,39 @@ fn a_healthy_line_of_a_redirect_only_interconnect_gets_its_calls_by_302() {
         &mut NoTrace,
     );
     assert_eq!("proxy, Normal timer, by redirect", brief(decision));
+}
+
+#[test]
+fn a_call_that_may_not_be_diverted_again_is_treated_as_if_nothing_were_armed() {
+    for why in [NoDiversion::Circle, NoDiversion::TooOften] {
+        let flags = InterconnectFlags {
+            redirect_only: false,
+            no_diversion: Some(why),
+        };
+        let of = |health, flags| {
+            let view = |_| view(health, Wish::Enabled);
+            brief(decide(
+                digits("493023125010"),
+                &table(),
+                view,
+                flags,
+                &mut NoTrace,
+            ))
+        };
+        assert_eq!("proxy, Normal timer", of(Health::Up, flags));
+        assert_eq!("proxy, Normal timer", of(Health::Suspect, flags));
+        assert_eq!("proxy, Normal timer, last try", of(Health::Down, flags));
+        assert!(of(Health::Down, FLAGS).starts_with("redirect"));
+        let mut trace = Recording::default();
+        let health = |_| view(Health::Down, Wish::Enabled);
+        decide(digits("493023125010"), &table(), health, flags, &mut trace);
+        assert!(
+            trace
+                .steps
+                .iter()
+                .any(|(_, sentence)| sentence == why.text())
+        );
+    }
 }
 
 #[test]

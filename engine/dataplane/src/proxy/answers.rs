@@ -6,6 +6,7 @@ use std::sync::Arc;
 use route_core::{Cause, Digits, LineSlot, NumberFault, RuleSlot, Wish, reason_for};
 
 use crate::calls::{Opening, Verb, call_hash};
+use crate::chain::Chain;
 use crate::memo::Answer;
 use crate::redirect::{Diversion, write_q850};
 use crate::rows::{DivertedHow, DivertedRow};
@@ -27,6 +28,7 @@ impl Core {
         request: &Incoming<'_>,
         interconnect: &Interconnect,
         to: Redirect,
+        chain: &Chain,
         view: &View,
     ) {
         let Redirect {
@@ -47,6 +49,7 @@ impl Core {
             cause,
             interconnect,
             local: &local,
+            chain,
         };
         let (targets, count) = diversion.targets(&view.table, |line| self.line_view(line, view));
         if count == 0 {

@@ -1,7 +1,8 @@
 //! An INVITE that begins a call: who sent it, and what it gets.
 
 use route_core::{
-    AnswerTimer, Decision, Digits, InterconnectFlags, LineSlot, LineView, NoTrace, NotFound, decide,
+    AnswerTimer, Decision, Digits, InterconnectFlags, LineSlot, LineView, NoDiversion, NoTrace,
+    NotFound, decide,
 };
 use sip_core::header::HeaderName;
 use sip_core::uri::Uri;
@@ -9,6 +10,7 @@ use sip_core::uri::Uri;
 use super::Call;
 use super::answers::Redirect;
 use crate::calls::Verb;
+use crate::chain::Chain;
 use crate::memo::Answer;
 use crate::settings::Interconnect;
 use crate::worker::{Core, Incoming, View};
@@ -36,8 +38,10 @@ impl Core {
             Ok(called) => called,
             Err(fault) => return self.answer_bad_number(request, fault, interconnect, view),
         };
+        let chain = Chain::of(request.message, called, &interconnect.plan);
         let flags = InterconnectFlags {
             redirect_only: interconnect.redirect_only,
+            no_diversion: chain.refusal(called, interconnect.max_diversions),
         };
         let mut decision = decide(
             called,
@@ -51,6 +55,17 @@ impl Core {
                 .first_decision(request, called, view)
                 .unwrap_or(decision);
         }
+        if let Some(why) = flags.no_diversion
+            && matches!(
+                decision,
+                Decision::Unavailable { .. } | Decision::Proxy { last_try: true, .. }
+            )
+        {
+            match why {
+                NoDiversion::Circle => self.counters.diversions_circular.increment(),
+                NoDiversion::TooOften => self.counters.diversions_too_many.increment(),
+            }
+        }
         match decision {
             Decision::Redirect { line, rule, cause } => {
                 self.redirect(
@@ -62,6 +77,7 @@ impl Core {
                         rule,
                         cause,
                     },
+                    &chain,
                     view,
                 );
             }
@@ -81,6 +97,7 @@ impl Core {
                         rule,
                         cause,
                     },
+                    &chain,
                     view,
                 );
             }

@@ -140,9 +140,7 @@ impl Core {
             return self
                 .answer_stateless(request, view, 403, "Route Not Allowed", |response| response);
         }
-        let flags = InterconnectFlags {
-            redirect_only: false,
-        };
+        let flags = InterconnectFlags::default();
         let called = interconnect
             .plan
             .canonical(uri.user.unwrap_or_default())

@@ -11,6 +11,7 @@ use super::answers::write_reason;
 use super::forward::TIMER_C;
 use super::{ContextId, Fate, Heard};
 use crate::calls::Step;
+use crate::chain::Chain;
 use crate::redirect::Diversion;
 use crate::rows::{DivertedHow, DivertedRow};
 use crate::worker::{Core, View};
@@ -114,6 +115,7 @@ impl Core {
             return false;
         };
         let local = Arc::clone(&self.hosts[context.socket]);
+        let chain = Chain::of(&context.request.view(), call.called, &interconnect.plan);
         let diversion = Diversion {
             called: call.called,
             line,
@@ -121,6 +123,7 @@ impl Core {
             cause,
             interconnect,
             local: &local,
+            chain: &chain,
         };
         let (targets, count) = diversion.targets(&view.table, |line| self.line_view(line, view));
         if count == 0 {

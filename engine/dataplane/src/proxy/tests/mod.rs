@@ -2,6 +2,7 @@
 
 mod call;
 mod cancel;
+mod chain;
 mod chaos;
 mod cost;
 mod dialog;

@@ -57,6 +57,7 @@ pub(super) fn interconnect() -> Interconnect {
         uri_scheme: UriScheme::Sip,
         diversion: true,
         history_info: HistoryInfo::IfOffered,
+        max_diversions: 5,
         reason_sip: false,
         unknown_number_status: 404,
         redirect_only: false,
