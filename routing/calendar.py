@@ -1,13 +1,13 @@
 """What dates alone change: when orders go live and end, when an operator's wish is over.
 
-Targets are managed before their order is live, and take effect from the day of porting or new provision.
+Targets are managed before their order is live, and take effect from the day of porting or new provision. The dates of single
+numbers and blocks, and their moves, are in `routing.stays`.
 """
 
-from bisect import bisect_right, insort
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
+from routing.instants import Instants
 from routing.model import Line, Order
 
 Span = tuple[datetime | None, datetime | None]
@@ -29,30 +29,22 @@ class Calendar:
 
     def __init__(self, spans: Iterable[tuple[str, Span]] = (), now: datetime | None = None) -> None:
         self._span: dict[str, Span] = {}
-        self._at: defaultdict[datetime, set[str]] = defaultdict(set)
-        self._times: list[datetime] = []
         self._dead: set[str] = set()
         self._now = now
         if now is not None:
-            for key, span in spans:
-                self.put(key, span, now)
+            self._span = {key: span for key, span in spans if span != (None, None)}
+            for key in self._span:
+                self._judge(key, now)
+        self._instants = Instants((key, _times(span)) for key, span in self._span.items())
 
     def put(self, key: str, span: Span, now: datetime) -> None:
         """Take the dates of what is new, changed or gone."""
-        for time in _times(self._span.pop(key, (None, None))):
-            self._at[time].discard(key)
-            if not self._at[time]:
-                del self._at[time]
-                self._times.remove(time)
+        self._instants.put(key, _times(span))
+        self._span.pop(key, None)
         self._dead.discard(key)
-        if span == (None, None):
-            return
-        self._span[key] = span
-        for time in _times(self._span[key]):
-            if time not in self._at:
-                insort(self._times, time)
-            self._at[time].add(key)
-        self._judge(key, now)
+        if span != (None, None):
+            self._span[key] = span
+            self._judge(key, now)
 
     def live(self, key: str) -> bool:
         """Return whether it is live; what has no dates is."""
@@ -64,15 +56,11 @@ class Calendar:
         self._now = now
         if before is None or before == now:
             return set()
-        low, high = min(before, now), max(before, now)
-        crossed = self._times[bisect_right(self._times, low) : bisect_right(self._times, high)]
-        changed = set().union(*(self._at[time] for time in crossed))
-        return {key for key in changed if self._judge(key, now)}
+        return {key for key in self._instants.crossed(before, now) if self._judge(key, now)}
 
     def next_after(self, now: datetime) -> datetime | None:
         """Return the next time after ``now`` at which something goes live or ends."""
-        index = bisect_right(self._times, now)
-        return self._times[index] if index < len(self._times) else None
+        return self._instants.next_after(now)
 
     def _judge(self, key: str, now: datetime) -> bool:
         start, end = self._span[key]

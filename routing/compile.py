@@ -85,6 +85,7 @@ class Compiler:
     def _load(self, entities: Iterable[Entity], now: datetime) -> Iterator["Delta"]:
         self.directory = Directory(self.directory.home)
         registry = self.directory.registry
+        registry.now = now
         registry.load(entities)
         self.directory.settle()
         self._calendar = Calendar(((key, order_span(order)) for key, order in registry.orders.items()), now)
@@ -94,7 +95,7 @@ class Compiler:
             lines=self._lines.keys() | registry.lines.keys() | {watch_line(name) for name in self._registrars},
             rules=self._rules.keys() | registry.diversions.keys(),
             keys=self._windows.keys() | prefixes.entries.keys(),
-            digits=self._exact.keys() | set(registry.watched()) | prefixes.points.keys(),
+            digits=self._exact.keys() | set(registry.watched()) | prefixes.points.keys() | registry.dated.numbers(),
         )
         return _pages(self._work_out(marks))
 
@@ -102,7 +103,8 @@ class Compiler:
         """Take single changes; the deltas touch only what depends on them. Usually one delta, two when slots go."""
         marks = Marks()
         registry = self.directory.registry
-        for kind, key, entity in changes:
+        # An instant that passes is a change of the number or block to itself: it is put where it is then.
+        for kind, key, entity in (*registry.due(now), *changes):
             old = registry.find(kind, key)
             mark(marks, self.directory, old, entity)
             if entity is None:
@@ -136,7 +138,8 @@ class Compiler:
 
     def next_change_at(self, now: datetime) -> datetime | None:
         """Return when dates alone change the result next, None when they never do."""
-        times = (self._calendar.next_after(now), self._wishes.next_after(now))
+        items = self.directory.registry.dated.instants
+        times = (self._calendar.next_after(now), self._wishes.next_after(now), items.next_after(now))
         return min((time for time in times if time is not None), default=None)
 
     def snapshot(self) -> Iterator["Delta"]:

@@ -4,13 +4,13 @@ An entity that refers to something missing, or to something of another order, is
 rest goes on. A rule can so never take another customer's numbers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 from routing.blocks import decompose, is_range
-from routing.model import Block, BlockScope, Diversion, ExtensionRange, NumberScope, Order, RangeScope, Target
+from routing.model import Block, BlockScope, Diversion, ExtensionRange, Number, NumberScope, Order, RangeScope, Target
 from routing.numbers import MAX_DIGITS
 from routing.precedence import choose, specificity
 from routing.prefixes import Claim, Part, PrefixTable, claim
@@ -18,6 +18,7 @@ from routing.products import PRODUCTS, product
 from routing.registry import Registry
 from routing.rejection import Fault, fault
 from routing.scopes import Scopes
+from routing.stays import Item, date_faults
 from routing.targets import Owner, TargetPolicy, target_fault, target_policy
 
 
@@ -55,7 +56,7 @@ class Directory(Scopes):
 
     def settle(self) -> None:
         """Judge everything, after a load."""
-        for key in self.registry.blocks:
+        for key in (*self.registry.blocks, *self.registry.dated.blocks()):
             self.reclaim(key)
         for key in self.registry.diversions:
             self.judge_rule(key)
@@ -94,7 +95,7 @@ class Directory(Scopes):
             what = self._misplaced(block.order, block.line)
             if what is None:
                 new = list(self._claims_of(block))
-        self.note("block", key, what)
+        self.note("block", key, what or self._date_fault("block", key))
         old = self._claims.pop(key, [])
         if new:
             self._claims[key] = new
@@ -139,6 +140,20 @@ class Directory(Scopes):
             return fault("line_other_order", "line", line=line, order=order)
         return None
 
+    def _date_fault(self, kind: str, key: str) -> Fault | None:
+        """Return what is wrong with the dates of a number or block, or with the move that lies before it."""
+        item = self.registry.dated.of.get((kind, key))
+        return next(self.item_faults(item), None) if item is not None else None
+
+    def item_faults(self, item: Item) -> Iterator[Fault]:
+        """Yield what is wrong with the dates and the move of a number or block; a move that is over is not looked at."""
+        yield from date_faults(item)
+        move = item.move
+        if move is not None and move.at > self.registry.now:
+            what = self._misplaced(move.order, move.line)
+            if what is not None:
+                yield Fault(what.type, f"move.{what.location}", what.message, what.context)
+
     # -- numbers ------------------------------------------------------------------------------------------------------
 
     def place(self, digits: str) -> Place | None:
@@ -160,6 +175,8 @@ class Directory(Scopes):
         key = registry.single(digits)
         if key is None or digits in registry.number_rules or ("number", key) in self._problems:
             return None
+        if registry.dated.of and ("number", key) in registry.dated.of:
+            return None
         if self.prefixes.held and self.prefixes.lookup(digits) is not None:
             return None
         row = registry.numbers[key]
@@ -175,17 +192,19 @@ class Directory(Scopes):
                 what = fault("number_taken", "number", number=f"+{digits}", other=f"number {first}")
             elif what is None:
                 first = key
-            self.note("number", key, what)
+            self.note("number", key, what or self._date_fault("number", key))
+        for item in self.registry.dated.with_number(digits):
+            if isinstance(item, Number) and item.id not in self.registry.numbers:
+                self.note("number", item.id, self._date_fault("number", item.id))
         for key in self.registry.number_rules.get(digits, ()):
             if key not in self._unusable:
                 order = self.registry.diversions[key].order
-                wrong = place is None or place.order != order
+                wrong = (place is None or place.order != order) and self.owner_in(f"+{digits}", order) is None
                 found = fault("scope_number", "scope.number", number=f"+{digits}", order=order) if wrong else None
-                if found is not None or ("diversion", key) not in self._problems or self._is_scope_problem(key):
+                if found is not None:
                     self.note("diversion", key, found)
-
-    def _is_scope_problem(self, key: str) -> bool:
-        return self._problems["diversion", key].type == "scope_number"
+                elif ("diversion", key) in self._problems and self._problems["diversion", key].type == "scope_number":
+                    self.judge_rule(key)  # what else is wrong with it was hidden by that
 
     def candidates(self, digits: str | None, place: Place) -> list[Diversion]:
         """Return the rules for a number, most specific first. Without ``digits``: those for any number of the part."""
@@ -223,6 +242,8 @@ class Directory(Scopes):
         targets: tuple[Target, ...] = ()
         if what is None:
             targets, what = self._usable_targets(diversion)
+            if not self.in_time(diversion):
+                targets = ()
         if not targets:
             self._unusable.add(key)
         self.note("diversion", key, what)

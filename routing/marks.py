@@ -1,5 +1,6 @@
 """What a change of one entity touches."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from routing.directory import Directory
@@ -15,6 +16,7 @@ from routing.model import (
     Order,
     RangeScope,
 )
+from routing.stays import Item
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ class _Marker:
                     self.rule(self.registry.diversions[rule])
             if other is None:
                 self.marks.blocks |= self.registry.blocks_of.get(key, set())
+                self.arriving(self.registry.dated.arriving(order=key))
         dates = other is None or (other.active_from, other.active_until) != (order.active_from, order.active_until)
         if dates_only or dates:
             self.numbers_of(key)
@@ -86,6 +89,15 @@ class _Marker:
             self.marks.digits.add(self.registry.numbers[number].digits)
         for block in self.registry.blocks_on.get(line, ()):
             self.block(self.registry.blocks[block])
+        self.arriving(self.registry.dated.arriving(line=line))
+
+    def arriving(self, items: Iterable[Item]) -> None:
+        """Mark what moves to an order or line: it is told as a problem while that is missing."""
+        for item in items:
+            if isinstance(item, Block):
+                self.marks.blocks.add(item.id)
+            else:
+                self.marks.digits.add(item.number[1:])
 
     def block(self, block: Block) -> None:
         self.marks.blocks.add(block.id)

@@ -8,7 +8,9 @@ Numbers are canonical E.164 with ``+`` (`routing.numbers`); extensions are digit
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from routing.local_time import Instant
 
 EntityId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 E164 = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{2,14}$")]
@@ -89,9 +91,9 @@ class Order(Entity):
     site: Site
     data_line: str | None = None
     bandwidth: str | None = None
-    active_from: AwareDatetime | None = None
+    active_from: Instant | None = None
     """Day of porting or new provision: from here on, calls are routed."""
-    active_until: AwareDatetime | None = None
+    active_until: Instant | None = None
     """Calls are routed until before this time."""
     plan: PlanName | None = None
     """The plan that is on: of rules with a plan only those of this one count."""
@@ -139,7 +141,7 @@ class Line(Entity):
     access: GroupName | None = None
     """Node of the access network (DSLAM, OLT, edge router) that it hangs on."""
     wish: Wish = "enabled"
-    wish_until: AwareDatetime | None = None
+    wish_until: Instant | None = None
     """From here on the wish is over and the line is enabled (`routing.wishes.effective_wish`); None: it stands."""
     wish_by: str = Field(default="", max_length=64)
     """Who wished it, as the admin socket knows him."""
@@ -160,7 +162,7 @@ class Move(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    at: AwareDatetime
+    at: Instant
     order: EntityId
     line: EntityId
 
@@ -172,9 +174,9 @@ class Block(Entity):
     line: EntityId
     base: E164
     ranges: tuple[ExtensionRange, ...] = ()
-    active_from: AwareDatetime | None = None
+    active_from: Instant | None = None
     """Ported in at this instant; None: with its order."""
-    active_until: AwareDatetime | None = None
+    active_until: Instant | None = None
     """Ported out at this instant; None: with its order."""
     move: Move | None = None
 
@@ -185,9 +187,9 @@ class Number(Entity):
     order: EntityId
     line: EntityId
     number: E164
-    active_from: AwareDatetime | None = None
+    active_from: Instant | None = None
     """Ported in at this instant; None: with its order."""
-    active_until: AwareDatetime | None = None
+    active_until: Instant | None = None
     """Ported out at this instant; None: with its order."""
     move: Move | None = None
 

@@ -2,13 +2,19 @@
 
 Orders, lines, blocks and diversions are kept as they are; numbers, of which there may be millions, as tuples. Nothing is
 judged here: an entity may refer to something that is not there (yet).
+
+Numbers and blocks are held as they are at the instant ``now``: with the order and line of that time, and those that are not there
+then are not here either. Those few that have dates are kept besides as they are stored (``dated``).
 """
 
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
+from routing.dated import Dated
+from routing.local_time import DAWN
 from routing.model import (
     Block,
     BlockScope,
@@ -23,6 +29,7 @@ from routing.model import (
     RangeScope,
     User,
 )
+from routing.stays import Item, is_dated, stay_at
 
 
 class NumberRow(NamedTuple):
@@ -67,6 +74,9 @@ class Registry:
         self._ids: dict[str, str | tuple[str, ...]] = {}  # digits → number ids, ascending; nearly always one
         self._sorted: list[str] = []  # digits that have a number or a rule of their own
         self._bulk = False
+        self.dated = Dated()
+        """Numbers and blocks with dates of their own or a move, as they are stored."""
+        self.now = DAWN
 
     # -- changing -----------------------------------------------------------------------------------------------------
 
@@ -74,7 +84,7 @@ class Registry:
         """Add the full set at once: the sorted list is built at the end."""
         self._bulk = True
         for entity in entities:
-            if isinstance(entity, Number):
+            if isinstance(entity, Number) and not is_dated(entity):
                 # A column of its own, because there are millions of them.
                 self._add_number(entity.id, NumberRow(entity.number[1:], entity.order, entity.line))
             else:
@@ -88,7 +98,9 @@ class Registry:
         match entity:
             case Number():
                 self.remove("number", key)
-                self._add_number(key, NumberRow(entity.number[1:], entity.order, entity.line))
+                there = self._there(entity)
+                if there is not None:
+                    self._add_number(key, NumberRow(entity.number[1:], *there))
             case Diversion():
                 self.remove("diversion", key)
                 self.diversions[key] = entity
@@ -96,9 +108,9 @@ class Registry:
                 self._watch(entity, key)
             case Block():
                 self.remove("block", key)
-                self.blocks[key] = entity
-                self.blocks_of[entity.order].add(key)
-                self.blocks_on[entity.line].add(key)
+                there = self._there(entity)
+                if there is not None:
+                    self._add_block(entity, *there)
             case Line():
                 self.remove("line", key)
                 self.lines[key] = entity
@@ -117,10 +129,11 @@ class Registry:
             case _:
                 raise TypeError(f"no entity of the domain: {type(entity).__name__}")
 
-    def remove(self, kind: str, key: str) -> None:  # noqa: C901 - one short case per kind
+    def remove(self, kind: str, key: str) -> None:  # noqa: C901, PLR0912 - one short case per kind
         """Remove one entity; nothing happens if it is not there."""
         match kind:
             case "number":
+                self.dated.remove("number", key)
                 self._remove_number(key)
             case "diversion":
                 diversion = self.diversions.pop(key, None)
@@ -128,6 +141,7 @@ class Registry:
                     _drop(self.rules_of, diversion.order, key)
                     self._unwatch(diversion, key)
             case "block":
+                self.dated.remove("block", key)
                 block = self.blocks.pop(key, None)
                 if block is not None:
                     _drop(self.blocks_of, block.order, key)
@@ -150,8 +164,16 @@ class Registry:
             case _:
                 raise ValueError(f"no kind of entity: {kind!r}")
 
+    def due(self, now: datetime) -> list[tuple[str, str, Item]]:
+        """Move to ``now``, also backwards; return what is to be put again, because dates may have changed where it belongs."""
+        before, self.now = self.now, now
+        return [(kind, key, self.dated.of[kind, key]) for kind, key in sorted(self.dated.instants.crossed(before, now))]
+
     def find(self, kind: str, key: str) -> Entity | None:
-        """Return one entity as it is held, None if it is not there."""
+        """Return one entity as it is stored, None if it is not held."""
+        dated = self.dated.of.get((kind, key))
+        if dated is not None:
+            return dated
         if kind == "number":
             row = self.numbers.get(key)
             # Built without validation: it was valid when it came.
@@ -169,6 +191,30 @@ class Registry:
         if kind not in tables:
             raise ValueError(f"no kind of entity: {kind!r}")
         return tables[kind].get(key)
+
+    def entities(self) -> list[Entity]:
+        """Return all entities as they are stored."""
+        dated = self.dated.of
+        numbers = (self.find("number", key) for key in self.numbers if ("number", key) not in dated)
+        blocks = (block for key, block in self.blocks.items() if ("block", key) not in dated)
+        singles: list[Entity] = [number for number in numbers if number is not None]
+        parents = (*self.customers.values(), *self.users.values(), *self.orders.values(), *self.lines.values())
+        return [*parents, *blocks, *singles, *dated.values(), *self.diversions.values()]
+
+    def _there(self, item: Item) -> tuple[str, str] | None:
+        """Return order and line of an item now, None when it is not there; note its dates if it has some."""
+        if not is_dated(item):
+            return item.order, item.line
+        self.dated.put(item)
+        stay = stay_at(item, self.now)
+        return (stay.order, stay.line) if stay is not None else None
+
+    def _add_block(self, block: Block, order: str, line: str) -> None:
+        if (order, line) != (block.order, block.line):
+            block = block.model_copy(update={"order": order, "line": line})
+        self.blocks[block.id] = block
+        self.blocks_of[order].add(block.id)
+        self.blocks_on[line].add(block.id)
 
     def _add_number(self, key: str, row: NumberRow) -> None:
         self.numbers[key] = row
@@ -223,7 +269,7 @@ class Registry:
             insort(self._sorted, digits)
 
     def _forget(self, digits: str) -> None:
-        if digits not in self._ids and digits not in self.number_rules:
+        if not self._bulk and digits not in self._ids and digits not in self.number_rules:
             del self._sorted[bisect_left(self._sorted, digits)]
 
     # -- asking -------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from routing.model import Block, BlockScope, Diversion, NumberScope, RangeScope
 from routing.numbers import MAX_DIGITS
 from routing.registry import Registry
 from routing.rejection import Fault, fault
+from routing.stays import Item, stays
 from routing.targets import Owner
 
 
@@ -18,10 +19,21 @@ class Scopes:
         raise NotImplementedError
 
     def block_of(self, diversion: Diversion) -> Block | None:
-        """Return the block that a block or range rule is for."""
-        if isinstance(diversion.scope, BlockScope | RangeScope):
-            return self.registry.blocks.get(diversion.scope.block)
-        return None
+        """Return the block that a block or range rule is for, also if it is not there now; then as it is stored."""
+        if not isinstance(diversion.scope, BlockScope | RangeScope):
+            return None
+        held = self.registry.blocks.get(diversion.scope.block)
+        if held is not None:
+            return held
+        stored = self.registry.dated.of.get(("block", diversion.scope.block))
+        return stored if isinstance(stored, Block) else None
+
+    def in_time(self, diversion: Diversion) -> bool:
+        """Return whether the block of a rule, if it is for one, is there now and with the rule's order."""
+        if not isinstance(diversion.scope, BlockScope | RangeScope):
+            return True
+        block = self.registry.blocks.get(diversion.scope.block)
+        return block is not None and block.order == diversion.order
 
     def base_of(self, diversion: Diversion) -> str | None:
         """Return the base of the block that a block or range rule is for."""
@@ -29,13 +41,17 @@ class Scopes:
         return block.base if block is not None else None
 
     def misscoped(self, diversion: Diversion) -> Fault | None:
-        """Return what is wrong with the references of a diversion; whose its number is, is not looked at."""
+        """Return what is wrong with the references of a diversion; whose its number is, is not looked at.
+
+        A rule for a block that comes later or has gone is right, though nothing is diverted by it now (`in_time`).
+        """
         if diversion.order not in self.registry.orders:
             return fault("reference_missing", "order", kind="order", id=diversion.order)
         scope = diversion.scope
         if isinstance(scope, BlockScope | RangeScope):
-            block = self.registry.blocks.get(scope.block)
-            if block is None or block.order != diversion.order:
+            block = self.block_of(diversion)
+            ever = self.in_time(diversion) or self.registry.dated.ever_in(diversion.order, "block", scope.block)
+            if block is None or not ever:
                 return fault("scope_block", "scope.block", block=scope.block, order=diversion.order)
             if isinstance(scope, RangeScope):
                 return _range_fault(scope, block)
@@ -46,8 +62,7 @@ class Scopes:
         what = self.misscoped(diversion)
         if what is None and isinstance(diversion.scope, NumberScope):
             number = diversion.scope.number
-            owner = self.owner(number)
-            if owner is None or owner.order != diversion.order:
+            if self.owner_in(number, diversion.order) is None:
                 what = fault("scope_number", "scope.number", number=number, order=diversion.order)
         return [what] if what is not None else []
 
@@ -55,13 +70,32 @@ class Scopes:
         """Return where the numbers are delivered that a diversion is for, one owner per line."""
         scope = diversion.scope
         if isinstance(scope, NumberScope):
-            owner = self.owner(scope.number)
+            owner = self.owner_in(scope.number, diversion.order)
             return [owner] if owner is not None else []
         site = self.registry.orders[diversion.order].site.id
         block = self.block_of(diversion)
         if block is not None:
-            return [Owner(diversion.order, site, block.line, block.base)]
+            line = block.line if self.in_time(diversion) else self._line_in(diversion.order, block)
+            return [Owner(diversion.order, site, line, block.base)]
         return [Owner(diversion.order, site, line, None) for line in sorted(self.registry.lines_of.get(diversion.order, ()))]
+
+    def owner_in(self, number: str, order: str) -> Owner | None:
+        """Return where an E.164 number is delivered while it belongs to an order: now, else at some other time."""
+        owner = self.owner(number)
+        if owner is not None and owner.order == order:
+            return owner
+        held = self.registry.orders.get(order)
+        if held is None:
+            return None
+        for item in self.registry.dated.with_number(number[1:]):
+            if any(stay.order == order for stay in stays(item)):
+                base = item.base if isinstance(item, Block) else None
+                return Owner(order, held.site.id, self._line_in(order, item), base)
+        return None
+
+    def _line_in(self, order: str, item: Item) -> str:
+        """Return the line on which an item is delivered while it belongs to an order."""
+        return next((stay.line for stay in reversed(stays(item)) if stay.order == order), item.line)
 
     def covers(self, diversion: Diversion, number: str) -> bool:
         """Return whether the E.164 number is one of those that a diversion is for."""
@@ -74,8 +108,7 @@ class Scopes:
         if isinstance(scope, RangeScope) and block is not None:
             extension = number[len(block.base) :]
             return len(extension) == len(scope.first) and scope.first <= extension <= scope.last
-        owner = self.owner(number)
-        return owner is not None and owner.order == diversion.order
+        return self.owner_in(number, diversion.order) is not None
 
     def longest(self, diversion: Diversion) -> int:
         """Return the digits of the longest extension that a block or range rule is for, 0 when it has no limit."""

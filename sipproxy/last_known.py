@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 from pydantic import ValidationError
 
-from routing.model import KINDS, Entity, Number
+from routing.model import KINDS, Entity
 from routing.registry import Registry
 
 _log = structlog.get_logger(__name__)
@@ -21,15 +21,7 @@ _VERSION = 1
 
 def entities_of(registry: Registry) -> list[Entity]:
     """Copy the references to all entities; they never change themselves, so a thread may write them."""
-    numbers = [Number(id=key, order=row.order, line=row.line, number=f"+{row.digits}") for key, row in registry.numbers.items()]
-    return [
-        *registry.customers.values(),
-        *registry.orders.values(),
-        *registry.lines.values(),
-        *registry.blocks.values(),
-        *numbers,
-        *registry.diversions.values(),
-    ]
+    return registry.entities()
 
 
 def write(path: Path, entities: Iterable[Entity], sequence: int) -> None:

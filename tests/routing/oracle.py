@@ -88,8 +88,20 @@ class World:
     def __init__(self, entities: Iterable[Entity], now: datetime) -> None:
         self.now = now
         self.of: dict[type, dict[str, Any]] = {k: {} for k in (Customer, Order, Line, Block, Number, Diversion)}
-        for entity in entities:
-            self.of[type(entity)][entity.id] = entity
+        for entity in {(type(entity), entity.id): entity for entity in entities}.values():
+            present = self.present(entity) if isinstance(entity, Number | Block) else entity
+            if present is not None:
+                self.of[type(entity)][entity.id] = present
+
+    def present(self, item: Number | Block) -> Number | Block | None:
+        """The number or block with the order and line that it has now, None when its own dates say that it is not there."""
+        if item.active_from is not None and self.now < item.active_from:
+            return None
+        if item.active_until is not None and self.now >= item.active_until:
+            return None
+        if item.move is not None and self.now >= item.move.at:
+            return item.model_copy(update={"order": item.move.order, "line": item.move.line})
+        return item
 
     def placed(self, item: Number | Block) -> bool:
         line = self.of[Line].get(item.line)

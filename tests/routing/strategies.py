@@ -1,6 +1,7 @@
 """Strategies: a small world in which entities meet, miss, overlap and refer to each other wrongly."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from routing.model import (
     Diversion,
     ExtensionRange,
     Line,
+    Move,
     Number,
     NumberScope,
     Order,
@@ -72,12 +74,25 @@ def lines() -> st.SearchStrategy[Line]:
     )
 
 
+def moves() -> st.SearchStrategy[Move]:
+    return st.builds(Move, at=NOWS, order=NAMES, line=NAMES)
+
+
+# Half of them have no dates, like nearly all in life.
+OWN_DATES: dict[str, st.SearchStrategy[Any]] = {
+    "active_from": st.none() | st.none() | NOWS,
+    "active_until": st.none() | st.none() | NOWS,
+    "move": st.none() | moves(),
+}
+
+
 def blocks() -> st.SearchStrategy[Block]:
-    return st.builds(Block, id=NAMES, order=NAMES, line=NAMES, base=BASES, ranges=st.lists(ranges(), max_size=3).map(tuple))
+    parts = st.lists(ranges(), max_size=3).map(tuple)
+    return st.builds(Block, id=NAMES, order=NAMES, line=NAMES, base=BASES, ranges=parts, **OWN_DATES)
 
 
 def numbers() -> st.SearchStrategy[Number]:
-    return st.builds(Number, id=NAMES, order=NAMES, line=NAMES, number=numbers_text())
+    return st.builds(Number, id=NAMES, order=NAMES, line=NAMES, number=numbers_text(), **OWN_DATES)
 
 
 TARGETS = st.builds(
