@@ -23,6 +23,7 @@ from routing.profiles import PROFILES
 from routing.rejection import Fault, fault
 from routing.slots import Slots
 from routing.specs import line_spec, rule_spec
+from routing.target_policy import NATIONAL, CarrierPolicy
 
 if TYPE_CHECKING:
     from sipproxy._engine import Delta, LineSpec, RuleSpec
@@ -47,10 +48,18 @@ __all__ = ["NOT_LIVE", "PAGE", "Change", "Compiler", "Considered", "Problem"]
 class Compiler:
     """Holds the entities in a compact form and what the engine was told. Not thread-safe."""
 
-    def __init__(self, profiles: Iterable[str] | None = None, registrars: Iterable[ForeignRegistrar] = ()) -> None:
-        """``profiles``: the names that the engine knows; default `routing.profiles.PROFILES`. ``registrars``: those of others."""
+    def __init__(
+        self,
+        profiles: Iterable[str] | None = None,
+        registrars: Iterable[ForeignRegistrar] = (),
+        carrier: CarrierPolicy = NATIONAL,
+    ) -> None:
+        """``profiles``: the names that the engine knows; default `routing.profiles.PROFILES`. ``registrars``: those of others.
+
+        ``carrier``: what may be a target for its customers.
+        """
         self._registrars = {registrar.name: registrar for registrar in registrars}
-        self.directory = Directory()
+        self.directory = Directory(carrier)
         self._profiles = frozenset(PROFILES if profiles is None else profiles)
         self._line_slots = Slots()
         self._rule_slots = Slots()
@@ -83,7 +92,7 @@ class Compiler:
                 gc.enable()
 
     def _load(self, entities: Iterable[Entity], now: datetime) -> Iterator["Delta"]:
-        self.directory = Directory(self.directory.home)
+        self.directory = Directory(self.directory.carrier)
         registry = self.directory.registry
         registry.now = now
         registry.load(entities)
@@ -126,6 +135,15 @@ class Compiler:
     def advance(self, now: datetime) -> list["Delta"]:
         """Return what the dates alone have changed up to ``now``."""
         return self.change((), now)
+
+    def judge_targets(self, carrier: CarrierPolicy) -> list["Delta"]:
+        """Take what may be a target from now on; all rules are judged again."""
+        self.directory.carrier = carrier
+        marks = Marks()
+        for rule in self.directory.registry.diversions.values():
+            mark(marks, self.directory, rule, None)
+        self._reclaim(marks)
+        return list(_pages(self._work_out(marks)))
 
     def resolve(self, name: str, addresses: Sequence[str]) -> list["Delta"]:
         """Take what ``name`` resolves to from now on: IP addresses, best first. Lines with a peer of this name change."""

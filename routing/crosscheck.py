@@ -7,18 +7,19 @@ from routing.directory import Directory
 from routing.model import KINDS, Block, Customer, Diversion, Entity, Line, Number, Order, User
 from routing.numbers import MAX_DIGITS
 from routing.rejection import Fault, fault
+from routing.target_policy import NATIONAL, CarrierPolicy
 from routing.targets import check_diversion
 
 _KIND_OF = {cls: kind for kind, cls in KINDS.items()}
 Placed = list[tuple[str, Entity]]
 
 
-def crosscheck(placed: Placed, existing: Iterable[Entity]) -> list[Fault]:
+def crosscheck(placed: Placed, existing: Iterable[Entity], carrier: CarrierPolicy = NATIONAL) -> list[Fault]:
     """Return what is wrong with the new entities (each with its place) beside each other and beside ``existing``."""
     faults, places = _ids(placed)
     stored = list(existing)
     new = {(_KIND_OF[type(entity)], entity.id) for _, entity in placed}
-    directory = Directory()
+    directory = Directory(carrier)
     directory.registry.load([*(e for e in stored if (_KIND_OF[type(e)], e.id) not in new), *(entity for _, entity in placed)])
     directory.settle()
     faults += _owners(placed, stored)

@@ -19,7 +19,8 @@ from routing.registry import Registry
 from routing.rejection import Fault, fault
 from routing.scopes import Scopes
 from routing.stays import Item, date_faults
-from routing.targets import Owner, TargetPolicy, target_fault, target_policy
+from routing.target_policy import NATIONAL, CarrierPolicy, TargetPolicy, target_fault, target_policy
+from routing.targets import Owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,10 @@ class Place(NamedTuple):
 class Directory(Scopes):
     """The entities, the prefix table of their blocks, and what is wrong with them."""
 
-    def __init__(self, home: str = "49") -> None:
+    def __init__(self, carrier: CarrierPolicy = NATIONAL) -> None:
         self.registry = Registry()
         self.prefixes = PrefixTable()
-        self.home = home
+        self.carrier = carrier
         self._claims: dict[str, list[tuple[str, Claim]]] = {}
         self._problems: dict[tuple[str, str], Fault] = {}
         self._unusable: set[str] = set()  # diversions
@@ -257,7 +258,7 @@ class Directory(Scopes):
         """Return what the customer of an order may divert to; the default if the customer is missing."""
         held = self.registry.orders.get(order)
         customer = self.registry.customers.get(held.customer) if held is not None else None
-        return target_policy(customer, self.home)
+        return target_policy(customer, self.carrier)
 
     def _usable_targets(self, diversion: Diversion) -> tuple[tuple[Target, ...], Fault | None]:
         """Check at the time of use, with what costs little (PRODUCT: checked when saved and when used)."""
@@ -268,7 +269,7 @@ class Directory(Scopes):
         what: Fault | None = None
         for index, target in enumerate(diversion.targets):
             place = f"targets[{index}]"
-            found = target_fault(target.number, policy, place)
+            found = target_fault(target.number, policy, place, base=target.keep_extension)
             if found is None and target.keep_extension and not keeps:
                 found = fault("target_keep_extension", place)
             if found is None and target.number == own and target.keep_extension == keeps:
@@ -279,7 +280,7 @@ class Directory(Scopes):
                 what = what or found
         return tuple(usable), what
 
-    # -- for the checks when a rule is saved (`routing.targets.DomainView`) ----------------------------------------------
+    # -- for the checks when a rule is saved (`routing.targets`) -----------------------------------------------------------
 
     def owner(self, number: str) -> Owner | None:
         """Return who has the E.164 number, None when it is not one of ours."""
@@ -287,7 +288,8 @@ class Directory(Scopes):
         if place is None:
             return None
         base = self.registry.blocks[place.part.block].base if place.part is not None else None
-        return Owner(place.order, self.registry.orders[place.order].site.id, place.line, base)
+        site = self.registry.site_of(place.line) or self.registry.orders[place.order].site
+        return Owner(place.order, site.id, place.line, base)
 
     def applying(self, number: str) -> Diversion | None:
         """Return the armed diversion that applies to the E.164 number."""

@@ -19,6 +19,7 @@ from routing.model import (
     Diversion,
     Entity,
     ExtensionRange,
+    Limits,
     Number,
     NumberScope,
     Order,
@@ -32,12 +33,12 @@ from routing.numbers import parse_base, parse_number
 from routing.products import PRODUCTS, Product, product
 from routing.reader import Group, build, named
 from routing.rejection import Fault, RuleRejected, fault
-from routing.targets import TargetPolicy, parse_target, target_policy
+from routing.target_policy import NATIONAL, CarrierPolicy, TargetPolicy, parse_target, target_policy
 
 DEFAULT_TIME_ZONE = "Europe/Berlin"
 _KEEPS = ("…", "...")
 _TOP = ("time_zone", "customers")
-_CUSTOMER = ("id", "name", "allowances", "orders")
+_CUSTOMER = ("id", "name", "allowances", "limits", "orders")
 _ORDER = (
     "id",
     "product",
@@ -58,16 +59,23 @@ _DIVERSION = ("id", "number", "block", "extensions", "to", "armed", "note")
 T = TypeVar("T")
 
 
-def parse_document(obj: object, realm: str, existing: Iterable[Entity] = (), registrars: Collection[str] = ()) -> list[Entity]:
+def parse_document(
+    obj: object,
+    realm: str,
+    existing: Iterable[Entity] = (),
+    registrars: Collection[str] = (),
+    carrier: CarrierPolicy = NATIONAL,
+) -> list[Entity]:
     """Turn a parsed YAML or JSON document into entities, in the order in which they refer to each other.
 
     ``realm`` is the registrar's, for HA1; ``registrars`` are the names of those of others. ``existing`` are the entities already
-    stored; those with the same kind and id are replaced, the others must fit with the new ones. Raises `RuleRejected` with all
+    stored; those with the same kind and id are replaced, the others must fit with the new ones. ``carrier`` says what may be a
+    target. Raises `RuleRejected` with all
     faults at once; then nothing is returned.
     """
-    reading = _Reading(realm, registrars)
+    reading = _Reading(realm, registrars, carrier)
     reading.document(obj)
-    found = crosscheck(_attached(reading.placed), existing)
+    found = crosscheck(_attached(reading.placed), existing, carrier)
     reading.faults = _once(reading.faults, found)
     if reading.faults:
         raise RuleRejected(reading.faults)
@@ -109,7 +117,8 @@ _KIND_ORDER = ("Customer", "Order", "Line", "Block", "Number", "Diversion")
 class _Reading:
     """One pass over a document: entities with their places, and the faults."""
 
-    def __init__(self, realm: str, registrars: Collection[str]) -> None:
+    def __init__(self, realm: str, registrars: Collection[str], carrier: CarrierPolicy) -> None:
+        self.carrier = carrier
         self.realm = realm
         self.registrars = registrars
         self.placed: list[tuple[str, Entity]] = []
@@ -131,12 +140,18 @@ class _Reading:
     def customer(self, group: Group) -> None:
         key = group.value("id", str, needed=True)
         fields = {"name": group.value("name", str, needed=True)}
-        customer = build(Customer, group, id=key, allowances=group.value("allowances", list), **fields)
+        limits = self.limits(group) if group.has("limits") else None
+        customer = build(Customer, group, id=key, allowances=group.value("allowances", list), limits=limits, **fields)
         if customer is not None:
             self.placed.append((group.location, customer))
         owner = customer.id if customer is not None else "unknown"
         for place, item in group.items("orders"):
-            self.order(Group(item, place, self.faults, _ORDER), owner, target_policy(customer))
+            self.order(Group(item, place, self.faults, _ORDER), owner, target_policy(customer, self.carrier))
+
+    def limits(self, group: Group) -> Limits | None:
+        known = tuple(Limits.model_fields)
+        held = Group(group.raw("limits"), group.at("limits"), self.faults, known)
+        return build(Limits, held, **{name: held.value(name, int) for name in known})
 
     def order(self, group: Group, customer: str, policy: TargetPolicy) -> None:
         key = group.value("id", str, needed=True) or "?"

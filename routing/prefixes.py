@@ -8,8 +8,9 @@ single number (a *point*). A claim of a longer key always goes before one that w
 prefix whose bounds admit the number.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 
@@ -53,6 +54,7 @@ class PrefixTable:
         """Key → (block that has numbers there, block that claims the same and does not get them)."""
         self._lengths: dict[int, int] = {}
         self._sizes: tuple[int, ...] = ()  # key lengths in use, longest first
+        self._sorted: list[str] | None = None  # keys of entries and points, when somebody asked for them
 
     def change(self, old: Iterable[tuple[str, Claim]], new: Iterable[tuple[str, Claim]]) -> set[str]:
         """Replace the claims of a block; return the keys and numbers whose outcome may be another one now."""
@@ -69,6 +71,8 @@ class PrefixTable:
             self._claims[key] = (*self._claims.get(key, ()), added)
             keys.add(key)
         touched: set[str] = set()
+        if keys:
+            self._sorted = None
         for key in sorted(keys, key=len):
             self._settle(key, touched)
         return touched
@@ -84,6 +88,19 @@ class PrefixTable:
             if entry is not None and entry[0] <= length <= entry[1]:
                 return entry[2]
         return None
+
+    def below(self, prefix: str) -> Iterator[str]:
+        """Yield the keys of entries and points that are longer than ``prefix`` and begin with it, ascending.
+
+        The first time after a change the keys are sorted anew.
+        """
+        if self._sorted is None:
+            self._sorted = sorted(self.entries.keys() | self.points.keys())
+        for index in range(bisect_right(self._sorted, prefix), len(self._sorted)):
+            key = self._sorted[index]
+            if not key.startswith(prefix):
+                return
+            yield key
 
     def _settle(self, key: str, touched: set[str]) -> None:
         size = len(key)

@@ -27,9 +27,11 @@ from routing.model import (
     Order,
     OrderScope,
     RangeScope,
+    Site,
     User,
 )
 from routing.stays import Item, is_dated, stay_at
+from routing.target_lists import every_target
 
 
 class NumberRow(NamedTuple):
@@ -62,6 +64,7 @@ class Registry:
         self.orders_of = _index()  # customer → orders
         self.orders_at = _index()  # site → orders
         self.lines_of = _index()  # order → lines
+        self.lines_at = _index()  # site → lines that have it as a site of their own
         self.blocks_of = _index()  # order → blocks
         self.numbers_of = _index()  # order → numbers
         self.rules_of = _index()  # order → diversions of any scope
@@ -69,6 +72,7 @@ class Registry:
         self.block_rules = _index()  # block → diversions for the block
         self.range_rules = _index()  # block → diversions for a range of it
         self.number_rules = _index()  # digits → diversions for the number
+        self.rules_to = _index()  # digits → diversions that have them as a target
         self.blocks_on = _index()  # line → blocks
         self.numbers_on = _index()  # line → numbers
         self._ids: dict[str, str | tuple[str, ...]] = {}  # digits → number ids, ascending; nearly always one
@@ -92,7 +96,7 @@ class Registry:
         self._bulk = False
         self._sorted = sorted(self._ids.keys() | self.number_rules.keys())
 
-    def put(self, entity: Entity) -> None:
+    def put(self, entity: Entity) -> None:  # noqa: C901 - one short case per kind
         """Add or replace one entity."""
         key = entity.id
         match entity:
@@ -115,6 +119,8 @@ class Registry:
                 self.remove("line", key)
                 self.lines[key] = entity
                 self.lines_of[entity.order].add(key)
+                if entity.site is not None:
+                    self.lines_at[entity.site.id].add(key)
             case Order():
                 self.remove("order", key)
                 self.orders[key] = entity
@@ -150,6 +156,8 @@ class Registry:
                 line = self.lines.pop(key, None)
                 if line is not None:
                     _drop(self.lines_of, line.order, key)
+                    if line.site is not None:
+                        _drop(self.lines_at, line.site.id, key)
             case "order":
                 order = self.orders.pop(key, None)
                 if order is not None:
@@ -241,6 +249,8 @@ class Registry:
             self._forget(row.digits)
 
     def _watch(self, diversion: Diversion, key: str) -> None:
+        for target in every_target(diversion):
+            self.rules_to[target.number[1:]].add(key)
         match diversion.scope:
             case NumberScope(number=number):
                 self._note(number[1:])
@@ -253,6 +263,8 @@ class Registry:
                 self.order_rules[diversion.order].add(key)
 
     def _unwatch(self, diversion: Diversion, key: str) -> None:
+        for target in every_target(diversion):
+            _drop(self.rules_to, target.number[1:], key)
         match diversion.scope:
             case NumberScope(number=number):
                 _drop(self.number_rules, number[1:], key)
@@ -285,6 +297,14 @@ class Registry:
         """Return the id of the single number with these digits if there is exactly one."""
         held = self._ids.get(digits)
         return held if isinstance(held, str) else None
+
+    def site_of(self, line: str) -> Site | None:
+        """Return where a line's equipment stands: its own site, else its order's; None if it or its order is not there."""
+        held = self.lines.get(line)
+        if held is None:
+            return None
+        order = self.orders.get(held.order)
+        return held.site or (order.site if order is not None else None)
 
     def watched(self) -> list[str]:
         """Return all digits that have a number or a rule of their own, ascending. Not a copy."""

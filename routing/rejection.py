@@ -65,6 +65,8 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
         "target_special": "{number} is a special number ({what}). Choose a geographic or mobile number.",
         "target_satellite": "{number} is a satellite or global network number (+{prefix}). Choose a geographic or mobile number.",
         "target_international": "{number} is abroad (+{code}). Choose a number in +{home}, or have diversions abroad allowed.",
+        "target_barred": "{number} may not be a target here ({what} is barred for all). Choose another number.",
+        "target_keep_emergency": "{number} with extension {extension} would be the emergency number {reached}. Choose another base.",
         "target_self": "{number} is one of the very numbers that this rule diverts. Choose another number.",
         "target_same_line": "{number} is delivered on the same line ({line}), which is down when the rule is used. Choose a number elsewhere.",
         "target_same_site": "{number} is at the same site ({site}), which fails together with the line. Choose a number elsewhere.",
@@ -72,6 +74,9 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
         "target_duplicate": "{number} is listed twice. Remove one of the two.",
         "target_keep_extension": "The extension can be kept only by a rule for a block or a range. Enter a complete number.",
         "target_keep_length": "{number} with the extensions of this block would be longer than {limit} digits. Choose a shorter base.",
+        # limits
+        "limit_rules": "Line {line} has {count} rules already, and {limit} are allowed. Remove a rule, or have the limit raised.",
+        "limit_changes": "{count} changes were made within an hour, and {limit} are allowed. Try again in {minutes} min, or ask your provider.",
         # rules and what they refer to
         "scope_number": "{number} is not one of the numbers of order {order}. Choose one of its numbers.",
         "scope_block": "Block {block} is not one of the blocks of order {order}. Choose one of its blocks.",
@@ -105,6 +110,39 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
     }
 )
 """Slug → English message with its remedy; ``{name}`` are keys of the context."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleWarning:
+    """Something that is allowed, but that whoever saves it should know. It never keeps anything from being saved."""
+
+    type: str
+    """Slug of `WARNINGS`."""
+    location: str
+    """Where, as in `Fault`."""
+    message: str
+    """One or two English sentences: what is to be expected and what may be done."""
+    context: Mapping[str, str] = field(default_factory=dict)
+    """The values the message was built from."""
+
+    def __str__(self) -> str:
+        """Place and message, as a command prints it."""
+        return f"{self.location}: {self.message}" if self.location else self.message
+
+
+WARNINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "target_shared": "{number} is the target of {count} numbers and may be engaged when all are diverted. Share them out.",
+        "limit_rules_passed": "Line {line} has {count} rules, more than the {limit} of its product. It was saved, for staff may.",
+        "limit_changes_passed": "{count} changes were made within an hour, more than the {limit} of the product. It was saved, for staff may.",
+    }
+)
+"""Slug → English message; ``{name}`` are keys of the context."""
+
+
+def warn(type_: str, location: str = "", **context: str) -> RuleWarning:
+    """Build a warning of the catalogue; a missing slug or context key is a `KeyError`, so a bug shows in the tests."""
+    return RuleWarning(type_, location, WARNINGS[type_].format(**context), context)
 
 
 def fault(type_: str, location: str = "", **context: str) -> Fault:

@@ -1,4 +1,4 @@
-"""Which numbers a diversion is for, asked of the registry; the half of `routing.targets.DomainView` about scopes."""
+"""Which numbers a diversion is for, asked of the registry; for the checks of `routing.targets`."""
 
 from routing.blocks import holds, is_range
 from routing.model import Block, BlockScope, Diversion, NumberScope, RangeScope
@@ -116,18 +116,6 @@ class Scopes:
             return len(diversion.scope.first)
         block = self.block_of(diversion)
         return max((len(item.first) for item in block.ranges), default=0) if block is not None else 0
-
-    def example(self, diversion: Diversion) -> str | None:
-        """Return one E.164 number that the diversion is for, to follow loops from; None for an order."""
-        scope = diversion.scope
-        if isinstance(scope, NumberScope):
-            return scope.number
-        block = self.block_of(diversion)
-        if block is None:
-            return None
-        if isinstance(scope, RangeScope):
-            return block.base + scope.first
-        return block.base + (block.ranges[0].first if block.ranges else "")
 
 
 def _range_fault(scope: RangeScope, block: Block) -> Fault | None:

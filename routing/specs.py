@@ -45,7 +45,7 @@ def line_spec(
         "slot": slots.take(key),
         "line_id": key,
         "order_id": order.id,
-        "site_id": order.site.id,
+        "site_id": (line.site or order.site).id,
         "groups": _groups(line, order),
         "product": order.product,
         "profile": profile,
@@ -68,7 +68,7 @@ def line_spec(
 
 def _groups(line: Line, order: Order) -> list[str]:
     """Return what the line shares with others; the engine knows site and network by itself."""
-    named = (("access", line.access), ("region", order.site.region))
+    named = (("access", line.access), ("region", (line.site or order.site).region))
     return [f"{kind}:{name}" for kind, name in named if name is not None]
 
 

@@ -1,30 +1,22 @@
-"""Which numbers a customer may divert to; checked when a rule is saved and again when it is compiled."""
+"""What may not be a target of one rule, though it may be one for others: its own numbers, line and site, and circles."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from routing.model import BlockScope, Customer, Diversion, RangeScope, Target
+from routing.loops import circle, first_hops
+from routing.model import BlockScope, Diversion, RangeScope, Target
 from routing.number_kinds import NumberKind, classify
-from routing.numbers import MAX_DIGITS, ParsedNumber, parse_base, parse_number
+from routing.number_sets import Piece, scope_pieces, uniform
+from routing.numbers import MAX_DIGITS
 from routing.rejection import Fault, RuleRejected, fault
+from routing.target_lists import target_lists
+from routing.target_policy import TargetPolicy, parse_target, target_fault, target_policy
 
-MAX_HOPS = 10
-"""Diversions that are followed when looking for a circle; longer chains are refused like one."""
+if TYPE_CHECKING:
+    from routing.directory import Directory
 
-
-@dataclass(frozen=True, slots=True)
-class TargetPolicy:
-    """What a customer's targets may be; national subscribers' and freephone numbers unless it says more."""
-
-    home: str = "49"
-    allow_international: bool = False
-    allow_shared_cost: bool = False
-
-
-def target_policy(customer: Customer | None, home: str = "49") -> TargetPolicy:
-    """Return what a customer may divert to; the default for one that is not there."""
-    allowed = customer.allowances if customer is not None else ()
-    return TargetPolicy(home, allow_international="international" in allowed, allow_shared_cost="shared_cost" in allowed)
+__all__ = ["Owner", "TargetPolicy", "check_diversion", "parse_target", "target_fault", "target_policy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,180 +30,106 @@ class Owner:
     """Base of the block that holds it (E.164), None for a single number."""
 
 
-class DomainView(Protocol):
-    """What the checks need to know about the other entities; `routing.directory.Directory` is one."""
-
-    def owner(self, number: str) -> Owner | None:
-        """Return who has the E.164 number, None when it is not one of ours."""
-
-    def applying(self, number: str) -> Diversion | None:
-        """Return the armed diversion that applies to the E.164 number."""
-
-    def scope_faults(self, diversion: Diversion) -> list[Fault]:
-        """Return what is wrong with the numbers that a diversion is for."""
-
-    def scope_owners(self, diversion: Diversion) -> list[Owner]:
-        """Return where the numbers are delivered that a diversion is for, one owner per line."""
-
-    def covers(self, diversion: Diversion, number: str) -> bool:
-        """Return whether the E.164 number is one of those that a diversion is for."""
-
-    def base_of(self, diversion: Diversion) -> str | None:
-        """Return the base of the block that a block or range rule is for."""
-
-    def longest(self, diversion: Diversion) -> int:
-        """Return the digits of the longest extension that a block or range rule is for, 0 when it has no limit."""
-
-    def example(self, diversion: Diversion) -> str | None:
-        """Return one E.164 number that the diversion is for, to follow loops from."""
-
-
-def parse_target(text: str, policy: TargetPolicy, location: str = "target", *, base: bool = False) -> str:
-    """Return the canonical E.164 form of a target as typed; raises `RuleRejected` if it is no number or not allowed.
-
-    ``base``: it is the base of a block that keeps the extension, and need not be a whole number.
-    """
-    if base:
-        number = parse_base(text, home=policy.home, location=location)
-        barred = target_fault(number, policy, location)
-        if barred is not None:
-            raise RuleRejected((barred,))
-        return number
-    parsed = parse_number(text, home=policy.home, location=location)
-    found = _kind_fault(parsed, policy, location)
-    if found is not None:
-        raise RuleRejected((found,))
-    return parsed.e164
-
-
-def target_fault(number: str, policy: TargetPolicy, location: str = "target") -> Fault | None:
-    """Return why a canonical number may not be a target, by its digits alone: no library, about a microsecond.
-
-    This is the check at the time of use; `parse_target` is the full one.
-    """
-    digits = number[1:]
-    kind, what = classify(digits)
-    code = policy.home if digits.startswith(policy.home) else digits[:3]
-    return _kind_fault(ParsedNumber(number, code, kind, what), policy, location)
-
-
-def _kind_fault(parsed: ParsedNumber, policy: TargetPolicy, location: str) -> Fault | None:
-    number, kind, what = parsed.e164, parsed.kind, parsed.what
-    if kind is NumberKind.SATELLITE:
-        return fault("target_satellite", location, number=number, prefix=what)
-    if kind is NumberKind.SHARED_COST and policy.allow_shared_cost and parsed.country_code == policy.home:
-        return None
-    slug = _REFUSED.get(kind)
-    if slug is not None:
-        return fault(slug, location, number=number, what=what)
-    if parsed.country_code != policy.home:
-        if not policy.allow_international:
-            return fault("target_international", location, number=number, code=parsed.country_code, home=policy.home)
-        if kind is NumberKind.FREEPHONE:
-            return fault("target_special", location, number=number, what="freephone number abroad")
-    return None
-
-
-_REFUSED = {
-    NumberKind.EMERGENCY: "target_emergency",
-    NumberKind.SHORT_CODE: "target_short_code",
-    NumberKind.PREMIUM: "target_premium",
-    NumberKind.SHARED_COST: "target_shared_cost",
-    NumberKind.SPECIAL: "target_special",
-}
-
-
-def check_diversion(diversion: Diversion, policy: TargetPolicy, view: DomainView) -> list[Fault]:
-    """Return all that is wrong with a diversion: its scope, each target, own numbers, same line or site, loops.
+def check_diversion(diversion: Diversion, policy: TargetPolicy, view: "Directory") -> list[Fault]:
+    """Return all that is wrong with a diversion: its scope, and each target of each time, plan and kind of fault.
 
     ``view`` holds the other entities; whether it already holds this diversion does not matter.
     """
     faults = list(view.scope_faults(diversion))
     if faults:
         return faults
-    owners = view.scope_owners(diversion)
-    seen: set[tuple[str, bool]] = set()
-    for index, target in enumerate(diversion.targets):
-        place = f"targets[{index}]"
-        key = (target.number, target.keep_extension)
-        if key in seen:
-            faults.append(fault("target_duplicate", place, number=target.number))
-            continue
-        seen.add(key)
-        found = _one_target(diversion, target, place, policy, view=view, owners=owners)
-        if found is not None:
-            faults.append(found)
+    mine = _Mine(diversion, view)
+    for name, targets in target_lists(diversion):
+        seen: set[tuple[str, bool]] = set()
+        for index, target in enumerate(targets):
+            place = f"{name}[{index}]"
+            key = (target.number, target.keep_extension)
+            if key in seen:
+                faults.append(fault("target_duplicate", place, number=target.number))
+                continue
+            seen.add(key)
+            found = _by_itself(diversion, target, place, policy, view) or mine.fault(target, place)
+            if found is not None:
+                faults.append(found)
     return faults
 
 
-def _one_target(
-    diversion: Diversion, target: Target, place: str, policy: TargetPolicy, *, view: DomainView, owners: list[Owner]
-) -> Fault | None:
-    if target.keep_extension:
-        if not isinstance(diversion.scope, RangeScope | BlockScope):
-            return fault("target_keep_extension", place)
-        # A block without ranges has no longest extension; the two digits that nearly all have must fit at least.
-        if len(target.number) - 1 + (view.longest(diversion) or 2) > MAX_DIGITS:
-            return fault("target_keep_length", place, number=target.number, limit=str(MAX_DIGITS))
-        barred = target_fault(target.number, policy, place)
-    else:
+def _by_itself(diversion: Diversion, target: Target, place: str, policy: TargetPolicy, view: "Directory") -> Fault | None:
+    """Return what is wrong with the number of a target."""
+    if not target.keep_extension:
         try:
             parse_target(target.number, policy, place)
         except RuleRejected as refused:
             return refused.faults[0]
-        barred = None
-    if barred is not None:
-        return barred
-    return _own(diversion, target, place, view, owners)
-
-
-def _own(diversion: Diversion, target: Target, place: str, view: DomainView, owners: list[Owner]) -> Fault | None:
-    number = target.number
-    if target.keep_extension and number == view.base_of(diversion):
-        return fault("target_self", place, number=number)
-    if not target.keep_extension and view.covers(diversion, number):
-        return fault("target_self", place, number=number)
-    start = view.example(diversion)
-    reached = _dialled(target, start, view.base_of(diversion)) if start is not None else number
-    owner = view.owner(reached)
-    if owner is None:
         return None
-    if any(owner.line == mine.line for mine in owners):
-        return fault("target_same_line", place, number=number, line=owner.line)
-    if any(owner.site == mine.site for mine in owners):
-        return fault("target_same_site", place, number=number, site=owner.site)
-    path = _circle(diversion, start, reached, view)
-    return fault("target_loop", place, number=number, path=" → ".join(path)) if path else None
+    if not isinstance(diversion.scope, RangeScope | BlockScope):
+        return fault("target_keep_extension", place)
+    # A block without ranges has no longest extension; the two digits that nearly all have must fit at least.
+    if len(target.number) - 1 + (view.longest(diversion) or 2) > MAX_DIGITS:
+        return fault("target_keep_length", place, number=target.number, limit=str(MAX_DIGITS))
+    return target_fault(target.number, policy, place, base=True) or _emergency(diversion, target, place, view)
 
 
-def _circle(diversion: Diversion, start: str | None, reached: str, view: DomainView) -> list[str]:
-    """Follow the armed diversions from a target; return the path if it comes back to this diversion, else [].
-
-    All targets of each rule are followed: any of them may be the one that is called. Breadth first, each number once.
-    """
-    paths = [[start or "", reached]]
-    visited = {reached}
-    while paths:
-        path = paths.pop(0)
-        following = view.applying(path[-1])
-        if view.covers(diversion, path[-1]):
-            return path
-        if following is None or following.id == diversion.id:
+def _emergency(diversion: Diversion, target: Target, place: str, view: "Directory") -> Fault | None:
+    """A short base and an extension may come to an emergency number: 0211 1 with 12 is 0211 112."""
+    base = view.base_of(diversion) or ""
+    code, digits = "49", target.number[1:]
+    for piece in scope_pieces(diversion, view) if digits.startswith(code) else ():
+        width = piece.length - len(base) + 1
+        if len(digits) + width > len(code) + _LONGEST_EMERGENCY:
             continue
-        owner = view.owner(path[-1])
-        base = owner.base if owner is not None else None
-        for target in following.targets:
-            number = _dialled(target, path[-1], base)
-            if view.covers(diversion, number) or len(path) > MAX_HOPS:
-                return [*path, number]
-            if number not in visited:
-                visited.add(number)
-                paths.append([*path, number])
-    return []
+        for value in range(10**width):
+            extension = f"{value:0{width}}" if width else ""
+            reached = digits + extension
+            if classify(reached)[0] is NumberKind.EMERGENCY and view.covers(diversion, base + extension):
+                return fault("target_keep_emergency", place, number=target.number, extension=extension, reached=f"+{reached}")
+    return None
 
 
-def _dialled(target: Target, called: str, base: str | None) -> str:
-    """Return the number that a call to ``called`` is sent to."""
-    if not target.keep_extension or base is None:
-        return target.number
-    return target.number + called[len(base) :]
+_LONGEST_EMERGENCY = 8
+"""Area code of five digits and 110 or 112 (`routing.number_kinds`)."""
+
+
+class _Mine:
+    """What goes down together with the numbers of a diversion, worked out once for all of its targets."""
+
+    def __init__(self, diversion: Diversion, view: "Directory") -> None:
+        self.diversion = diversion
+        self.view = view
+        self.cuts = scope_pieces(diversion, view)
+        registry = view.registry
+        lines = {owner.line for owner in view.scope_owners(diversion)}
+        block = view.block_of(diversion)
+        if block is not None:
+            # Extensions may have lines of their own, as those of a centrex have.
+            for digits in registry.watched_below(block.base[1:]):
+                place = view.place(digits)
+                if place is not None and place.order == diversion.order and view.covers(diversion, f"+{digits}"):
+                    lines.add(place.line)
+        self.lines = lines
+        found = (registry.site_of(line) for line in lines)
+        self.sites = {site.id for site in found if site is not None}
+
+    def fault(self, target: Target, place: str) -> Fault | None:
+        """Return why a target does not help when the rule is used."""
+        number, view = target.number, self.view
+        if target.keep_extension and number == view.base_of(self.diversion):
+            return fault("target_self", place, number=number)
+        for part in self._reached(target):
+            reached = part.example
+            if view.covers(self.diversion, reached):
+                return fault("target_self", place, number=number)
+            owner = view.owner(reached)
+            if owner is None:
+                continue
+            if owner.line in self.lines:
+                return fault("target_same_line", place, number=number, line=owner.line)
+            # When only the phone system is out, another line at the same site is reached.
+            if owner.site in self.sites and "phone_system_targets" not in place:
+                return fault("target_same_site", place, number=number, site=owner.site)
+        path = circle(self.diversion, target, view)
+        return fault("target_loop", place, number=number, path=" → ".join(path)) if path else None
+
+    def _reached(self, target: Target) -> Iterator[Piece]:
+        for piece in first_hops(self.diversion, target, self.view):
+            yield from uniform(piece, self.view, self.cuts)

@@ -55,21 +55,23 @@ class SupplyLines:
 
     def site_of(self, line_id: str) -> str | None:
         """Return the site of a line, None if it is gone."""
-        registry = self._compiler.directory.registry
-        line = registry.lines.get(line_id)
-        order = registry.orders.get(line.order) if line is not None else None
-        return order.site.id if order is not None else None
+        site = self._compiler.directory.registry.site_of(line_id)
+        return site.id if site is not None else None
 
     def lines_at(self, site: str) -> set[str]:
         """Return the lines of a site."""
         registry = self._compiler.directory.registry
         orders = tuple(registry.orders_at.get(site, ()))
-        return {line for order in orders for line in registry.lines_of.get(order, ())}
+        found = {line for order in orders for line in tuple(registry.lines_of.get(order, ()))} | registry.lines_at.get(
+            site, set()
+        )
+        return {line for line in found if self.site_of(line) == site}
 
     def site_share(self, site: str) -> float:
         """Return the share of its lines from which on a site is down: the highest of its products."""
         registry = self._compiler.directory.registry
-        names = {registry.orders[order].product for order in tuple(registry.orders_at.get(site, ())) if order in registry.orders}
+        orders = {*registry.orders_at.get(site, ()), *(self.order_of(line) for line in tuple(registry.lines_at.get(site, ())))}
+        names = {registry.orders[order].product for order in orders if order in registry.orders}
         return max((self._share_of(name) for name in names), default=1.0)
 
     def _share_of(self, name: str) -> float:

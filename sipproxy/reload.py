@@ -2,7 +2,7 @@
 
 from sipproxy.config.model import Configuration
 
-_AT_ONCE = ("core_peers", "interconnects", "profiles", "registrar", "guard", "sites")
+_AT_ONCE = ("core_peers", "interconnects", "profiles", "registrar", "guard", "sites", "targets", "brake")
 
 
 def merged(running: Configuration, fresh: Configuration) -> Configuration:

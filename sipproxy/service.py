@@ -42,6 +42,7 @@ from sipproxy.profiles import derived_settings, profile_settings
 from sipproxy.reload import merged, restart_notes
 from sipproxy.saving import Saving
 from sipproxy.supply import Supply
+from sipproxy.target_policy import carrier_policy
 from sipproxy.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -118,7 +119,12 @@ class Service:
     def _compose(self) -> None:
         self.engine = self._bound_engine()
         self.supply = Supply(
-            self.engine, Compiler(registrars=foreign_registrars(self.loaded.configuration)), lambda: Follower(self.connection)
+            self.engine,
+            Compiler(
+                registrars=foreign_registrars(self.loaded.configuration),
+                carrier=carrier_policy(self.loaded.configuration.targets),
+            ),
+            lambda: Follower(self.connection),
         )
         settings = self.loaded.configuration.history
         save = saver(self.events)
@@ -371,6 +377,7 @@ class Service:
             raise ConfigurationError((self._fault(error),)) from None
         self.loaded = effective
         self._profiles = profiles
+        await self.supply.judge_targets(carrier_policy(combined.targets))
         logs.set_up(combined.log.format, combined.log.level)
         _log.info("configuration reloaded", notes=notes)
         return notes

@@ -17,6 +17,7 @@ import structlog
 from routing.compile import Change, Compiler
 from routing.model import Entity
 from routing.overrides import Changes
+from routing.target_policy import CarrierPolicy
 from rules_store import Batch, Follower
 from sipproxy._engine import DeltaError, Engine, RouteTable
 
@@ -162,6 +163,14 @@ class Supply:
                     deltas = self._compiler.advance(datetime.now(UTC))
                     self._apply(deltas)
                 self.on_changed([spec["line_id"] for delta in deltas for spec in delta.get("lines", ())])
+
+    async def judge_targets(self, carrier: CarrierPolicy) -> None:
+        """Judge all targets anew when the carrier's policy is another one."""
+        if carrier == self._compiler.directory.carrier:
+            return
+        async with self._lock:
+            await asyncio.to_thread(lambda: self._apply(self._compiler.judge_targets(carrier)))
+        self.on_changed(None)
 
     async def _take(self, batch: Batch, changes: list[Change], *, full: bool) -> None:
         removed = [id_ for kind, id_, entity in changes if kind == "line" and entity is None]

@@ -5,7 +5,7 @@ and a test holds the two together. `engine_settings` translates it for the engin
 """
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,9 @@ from pydantic_core import PydanticCustomError
 from routing.overrides import ProfileChanges, SipStatus
 from routing.products import PRODUCTS, product
 from sipproxy.config.types import Address, Digits, Endpoint, Host, Name, NetworkOrHost, PortingPrefix
+
+_LEADING_DIGITS = r"^\+[1-9][0-9]{0,14}$"
+_HELD_PREFIXES = 1000
 
 
 class Section(BaseModel):
@@ -170,6 +173,37 @@ class Sites(Section):
         return shares
 
 
+class Targets(Section):
+    """What calls may be diverted to, for all customers (docs/routing.md)."""
+
+    barred: list[Literal["geographic", "mobile", "national", "freephone", "shared_cost", "international"]] = Field(
+        default_factory=list,
+        description="classes that no customer may divert to, also with an allowance; emergency, short-code, premium, special and "
+        "satellite numbers always are",
+    )
+    barred_prefixes: list[Annotated[str, Field(pattern=_LEADING_DIGITS)]] = Field(
+        default_factory=list,
+        max_length=_HELD_PREFIXES,
+        description='leading digits that no customer may divert to, such as "+4932" or a country that calls are stolen by',
+    )
+    shared_by: int = Field(
+        50, ge=1, le=1_000_000, description="a target of more numbers than this gets a warning when a rule is saved"
+    )
+
+
+class Brake(Section):
+    """When diverted calls of an order are so many that its rules rest (docs/operations.md)."""
+
+    enabled: bool = Field(default=True, description="let the rules of an order rest above its limits; off: only count and tell")
+    warn_share: float = Field(0.8, gt=0, le=1, description="share of a limit from which on there is a warning")
+    resume_share: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="rules that rest count again when no more than this share of each limit is left in its window",
+    )
+
+
 class Store(Section):
     """Where rules, registrations and verdicts are kept."""
 
@@ -252,6 +286,8 @@ class Configuration(Section):
     registrar: Registrar = Field(default_factory=Registrar)
     sites: Sites = Field(default_factory=Sites)
     guard: Guard = Field(default_factory=Guard)
+    targets: Targets = Field(default_factory=Targets)
+    brake: Brake = Field(default_factory=Brake)
     registrars: list[ForeignRegistrar] = Field(default_factory=list, max_length=64)
     store: Store = Field(default_factory=Store)
     history: History = Field(default_factory=History)

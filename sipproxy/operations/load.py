@@ -15,6 +15,7 @@ from rules_store import ABSENT, ConflictError, NumberTakenError, Put, Stored, St
 from sipproxy.admin.protocol import Json
 from sipproxy.document import lines_of, read_document
 from sipproxy.operations.arguments import argument, not_stored, rejected
+from sipproxy.target_policy import carrier_policy
 
 if TYPE_CHECKING:
     from sipproxy.service import Service
@@ -56,8 +57,9 @@ async def _parsed(service: "Service", name: str, text: str, document: Any, known
     configuration = service.loaded.configuration
     realm, registrars = configuration.registrar.realm, [entry.name for entry in configuration.registrars]
     existing = [stored.entity for stored in known.values()]
+    carrier = carrier_policy(configuration.targets)
     try:
-        return await asyncio.to_thread(parse_document, document, realm, existing, registrars)
+        return await asyncio.to_thread(parse_document, document, realm, existing, registrars, carrier)
     except RuleRejected as error:
         raise rejected(error, name, await asyncio.to_thread(lines_of, text)) from None
 
