@@ -1,0 +1,162 @@
+"""Which period of a diversion holds at an instant, and when that changes next.
+
+A period speaks of the wall clock in Germany, and the wall clock has the say: an hour that is missing in March is passed over, one
+that comes twice in October counts both times. Between 02:00 and 03:00 of that night a period that ends at 02:30 so holds, ends,
+holds again and ends for good; whoever looks at a clock in that room sees the same.
+
+A *window* is what a period means on one day: ``start``…``end``, into the following day when ``end`` is not above ``start``. Day,
+dates and holiday are those on which the window starts. ``next_change`` goes from edge to edge of windows, never minute by minute.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from routing.holiday import is_holiday
+from routing.model import Period, State, Weekday
+
+GERMANY = ZoneInfo("Europe/Berlin")
+"""Zone of all periods."""
+
+HORIZON = timedelta(days=366 * 12)
+"""So far ahead a change is looked for. Weekdays and dates meet again within 12 years, also across a century without a leap day."""
+
+_DAY = timedelta(days=1)
+_MINUTES = 24 * 60
+_WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Window(NamedTuple):
+    """Minutes after midnight: of the start, and of the end, which may be on the following day."""
+
+    start: int
+    end: int
+    """At most 48 hours."""
+
+
+def window_of(period: Period) -> Window:
+    """Return when a period's window begins and ends on each of its days."""
+    start, end = _minutes(period.start), _minutes(period.end)
+    return Window(start, end if end > start else end + _MINUTES)
+
+
+def period_at(periods: Sequence[Period], state: State | None, at: datetime) -> int | None:
+    """Return the index of the first period that holds at the aware time ``at``, None when none does.
+
+    ``state``: whose public holidays count; None: those that all states have.
+    """
+    if not periods:
+        return None
+    local = at.astimezone(GERMANY)
+    return _first(periods, state, local.date(), local.hour * 60 + local.minute)
+
+
+def next_change(periods: Sequence[Period], state: State | None, at: datetime) -> datetime | None:
+    """Return the first instant after ``at`` (UTC) at which `period_at` answers otherwise; None: never, within `HORIZON`."""
+    current = period_at(periods, state, at)
+    if not periods:
+        return None
+    # A period that holds hides those behind it until it ends.
+    asked = periods if current is None else periods[: current + 1]
+    edges = [_edges(period, state, at) for period in asked]
+    upcoming = [next(each, None) for each in edges]
+    while True:
+        instant = min((edge for edge in upcoming if edge is not None), default=None)
+        if instant is None:
+            return None
+        if period_at(periods, state, instant) != current:
+            return instant
+        for index, edge in enumerate(upcoming):
+            if edge == instant:
+                upcoming[index] = next(edges[index], None)
+
+
+def _first(periods: Sequence[Period], state: State | None, day: date, minute: int) -> int | None:
+    for index, period in enumerate(periods):
+        start, end = window_of(period)
+        if (start <= minute < end and _has(period, state, day)) or (
+            minute < end - _MINUTES and _has(period, state, day - _DAY)
+        ):
+            return index
+    return None
+
+
+def _has(period: Period, state: State | None, day: date) -> bool:
+    """Return whether a window of the period starts on that day."""
+    if (period.first is not None and day < period.first) or (period.last is not None and day > period.last):
+        return False
+    if period.days and _WEEKDAYS[day.weekday()] not in period.days:
+        return False
+    return period.holidays == "any" or is_holiday(day, state) == (period.holidays == "only")
+
+
+def _edges(period: Period, state: State | None, at: datetime) -> Iterator[datetime]:
+    """Yield, ascending, the instants after ``at`` at which the period can begin or cease to hold, and perhaps some more."""
+    window = window_of(period)
+    last_day = at.astimezone(GERMANY).date() + HORIZON
+    previous = at
+    for day in _days(period, at, last_day):
+        for instant in _instants(period, window, state, day):
+            if instant > previous:
+                previous = instant
+                yield instant
+
+
+def _days(period: Period, at: datetime, last_day: date) -> Iterator[date]:
+    """Yield the days on which something can change, from the one before ``at`` on: of a period without end only so far."""
+    day = at.astimezone(GERMANY).date() - _DAY
+    if period.first is not None:
+        day = max(day, period.first)
+        last_day = max(last_day, day + HORIZON)
+    if period.last is not None:
+        # The day after the last is where a window without gaps ends.
+        last_day = min(last_day, period.last + _DAY)
+    if _is_whole(window_of(period)) and period.holidays == "any" and len(set(period.days)) in {0, len(_WEEKDAYS)}:
+        # One window from the first day to the last.
+        yield from (edge for edge in (period.first, last_day if period.last is not None else None) if edge is not None)
+        return
+    while day <= last_day:
+        yield day
+        day += _DAY
+
+
+def _instants(period: Period, window: Window, state: State | None, day: date) -> Iterator[datetime]:
+    """Yield the edges of the window that starts on ``day``, ascending."""
+    today = _has(period, state, day)
+    if _is_whole(window):
+        # The windows of neighbouring days touch: there is an edge only where one of the two is missing.
+        if today != _has(period, state, day - _DAY):
+            yield from sorted({*_at(day, window.start), *_jumps(day)})
+    elif today:
+        yield from sorted({*_at(day, window.start), *_at(day, window.end), *_jumps(day), *_jumps(day + _DAY)})
+
+
+def _is_whole(window: Window) -> bool:
+    return window.end - window.start == _MINUTES
+
+
+def _at(day: date, minutes: int) -> set[datetime]:
+    """Return when the clocks show that time (UTC): twice where an hour comes twice."""
+    days, rest = divmod(minutes, _MINUTES)
+    shown = datetime.combine(day + days * _DAY, time(rest // 60, rest % 60), tzinfo=GERMANY)
+    return {shown.astimezone(UTC), shown.replace(fold=1).astimezone(UTC)}
+
+
+def _jumps(day: date) -> set[datetime]:
+    """Return when the clocks are put forward or back on that day (UTC), mostly never."""
+    low, high = (datetime.combine(each, time(), tzinfo=GERMANY).astimezone(UTC) for each in (day, day + _DAY))
+    if high - low == _DAY:
+        return set()
+    before = low.astimezone(GERMANY).utcoffset()
+    while high - low > timedelta(minutes=1):
+        middle = low + (high - low) // 120 * 60
+        if middle.astimezone(GERMANY).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    return {high}
+
+
+def _minutes(text: str) -> int:
+    return int(text[:2]) * 60 + int(text[3:])
