@@ -229,7 +229,9 @@ class RuleSpec(TypedDict):
     rule_id: str  # name in the store
     label: str  # for people: "number +49 30 23125 010", "block +49 30 23125 0…", "order A-1"
     armed: bool
-    targets: list[TargetSpec]  # in order, 1…10
+    rests: NotRequired[str]  # why it does not count now although it is armed, as half a sentence; "" or missing: it counts
+    targets: list[TargetSpec]  # in order, at most 10; one of the two lists has a target
+    phone_system_targets: NotRequired[list[TargetSpec]]  # instead of them when only the phone system is out
 
 NOT_LIVE: int
 """Number flag: the order is not yet (or no longer) live; calls get the interconnect's `unknown_number_status`."""
@@ -270,8 +272,10 @@ class RouteTable:
         """Apply a delta whole or not at all (`DeltaError`). A million numbers take about a second: page them."""
     def counts(self) -> dict[str, int]:
         """``lines``, ``rules``, ``exact``, ``prefixes``, ``bytes``."""
-    def explain(self, number: str, interconnect: InterconnectSettings, health: Health) -> Explanation:
-        """What a call to ``number`` would get if its line were in ``health``. No engine needed."""
+    def explain(
+        self, number: str, interconnect: InterconnectSettings, health: Health, place: FaultPlace | None = None
+    ) -> Explanation:
+        """What a call to ``number`` would get if its line were in ``health``, with its fault at ``place``. No engine needed."""
 
 BindingRow = tuple[int, str, str, int, str, int, int, str, str]
 """(line slot, contact URI, received address, expires_unix_ms, Call-ID, CSeq, q·1000, User-Agent, user of the AoR)."""

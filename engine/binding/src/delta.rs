@@ -40,7 +40,20 @@ struct RuleItem {
     rule_id: String,
     label: String,
     armed: bool,
+    #[pyo3(item("rests"), default)]
+    rests: String,
     targets: Vec<TargetItem>,
+    #[pyo3(item("phone_system_targets"), default)]
+    phone_system_targets: Vec<TargetItem>,
+}
+
+fn list(items: Vec<TargetItem>) -> Vec<TargetSpec> {
+    let items = items.into_iter();
+    let specs = items.map(|target| TargetSpec {
+        digits: target.digits,
+        keep_after: target.keep_after,
+    });
+    specs.collect()
 }
 
 const KEYS: [&str; 8] = [
@@ -89,17 +102,14 @@ pub(crate) fn read(dict: &Bound<'_, PyDict>) -> PyResult<Delta> {
         Ok(())
     })?;
     each(dict, "rules", |item: RuleItem| {
-        let targets = item.targets.into_iter();
-        let targets = targets.map(|target| TargetSpec {
-            digits: target.digits,
-            keep_after: target.keep_after,
-        });
         let spec = RuleSpec {
             slot: item.slot,
             rule_id: item.rule_id,
             label: item.label,
             armed: item.armed,
-            targets: targets.collect(),
+            rests: item.rests,
+            targets: list(item.targets),
+            phone_system_targets: list(item.phone_system_targets),
         };
         delta.push_rule(spec).map_err(delta_error)
     })?;

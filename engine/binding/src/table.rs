@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use route_core::{Cause, Health, LineView};
+use route_core::{Cause, FaultPlace, Health, LineView};
 
 use crate::errors::{EngineError, delta_error};
 use crate::settings::InterconnectItem;
@@ -50,12 +50,14 @@ impl RouteTable {
         counts(&self.snapshot())
     }
 
+    #[pyo3(signature = (number, interconnect, health, place=None))]
     fn explain<'py>(
         &self,
         py: Python<'py>,
         number: &str,
         interconnect: InterconnectItem,
         health: &str,
+        place: Option<&str>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let health: Health = health
             .parse()
@@ -65,10 +67,15 @@ impl RouteTable {
             Health::Unknown => Cause::Start,
             Health::Suspect | Health::Down => Cause::OptionsTimeout,
         };
+        let place: FaultPlace = place
+            .unwrap_or("unclear")
+            .parse()
+            .map_err(|()| EngineError::new_err(format!("{place:?} is no place of a fault")))?;
         let interconnect = interconnect.read("interconnect")?;
         let view = LineView {
             health,
             cause,
+            place,
             ..LineView::UNKNOWN
         };
         let explanation = dataplane::simulate(number, &interconnect, &self.snapshot(), view);

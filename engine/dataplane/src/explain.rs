@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use route_core::{
     Decision, InterconnectFlags, LineSlot, LineView, NumberFault, Recording, RouteTable, RuleSlot,
-    Step, Trace as _, decide,
+    Step, TargetList, Trace as _, decide,
 };
 
 use crate::chain::Chain;
@@ -72,6 +72,7 @@ pub(crate) fn explain(
         redirect_only: interconnect.redirect_only,
         no_diversion: None,
     };
+    let mut list = TargetList::Usual;
     let decision = decide(called, table, view_of, flags, &mut trace);
     match decision {
         Decision::NotFound { .. } => {
@@ -90,7 +91,13 @@ pub(crate) fn explain(
             explanation.rule = rescue;
             explanation.next_hops = next_hops(line);
         }
-        Decision::Redirect { line, rule, .. } => {
+        Decision::Redirect {
+            line,
+            rule,
+            list: chosen,
+            ..
+        } => {
+            list = chosen;
             explanation.decision = "redirect";
             explanation.status = 302;
             explanation.line = Some(line);
@@ -113,6 +120,7 @@ pub(crate) fn explain(
             called,
             line,
             rule,
+            list,
             cause,
             interconnect,
             local: local.as_bytes(),

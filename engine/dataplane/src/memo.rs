@@ -6,7 +6,7 @@
 //! (64·T1). A write for each answer; a look-up for an INVITE that would be sent on now, and so that a repeated one is not
 //! counted as another call.
 
-use route_core::Cause;
+use route_core::{Cause, TargetList};
 use sip_core::time::Timestamp;
 
 use crate::slots::{cause_code, cause_of};
@@ -27,8 +27,8 @@ const FRESH: usize = 16;
 /// What an INVITE was answered without a transaction. Status codes within a cause are not kept: no header shows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// 302 to the targets of a rule.
-    Redirect(Cause),
+    /// 302 to the targets in a list of a rule.
+    Redirect(Cause, TargetList),
     /// 480.
     Unavailable(Cause),
     /// 404, or as the interconnect is set.
@@ -111,16 +111,18 @@ const fn unit(now: Timestamp) -> u64 {
 impl Answer {
     const fn encode(self) -> u8 {
         match self {
-            Self::Redirect(cause) => cause_code(cause) as u8,
+            Self::Redirect(cause, TargetList::Usual) => cause_code(cause) as u8,
+            Self::Redirect(cause, TargetList::PhoneSystem) => cause_code(cause) as u8 | 0x20,
             Self::Unavailable(cause) => cause_code(cause) as u8 | 0x40,
             Self::NotFound => 0x80,
         }
     }
 
     const fn decode(code: u8) -> Self {
-        let cause = cause_of(code as u32 & 0x3f);
-        match code & 0xc0 {
-            0 => Self::Redirect(cause),
+        let cause = cause_of(code as u32 & 0x1f);
+        match code & 0xe0 {
+            0 => Self::Redirect(cause, TargetList::Usual),
+            0x20 => Self::Redirect(cause, TargetList::PhoneSystem),
             0x40 => Self::Unavailable(cause),
             _ => Self::NotFound,
         }
@@ -135,7 +137,7 @@ mod tests {
         Timestamp::from_micros(seconds * 1_000_000)
     }
 
-    const DOWN: Answer = Answer::Redirect(Cause::OptionsTimeout);
+    const DOWN: Answer = Answer::Redirect(Cause::OptionsTimeout, TargetList::Usual);
 
     #[test]
     fn remembers_for_the_time_a_caller_retransmits_and_forgets_after() {
@@ -171,9 +173,13 @@ mod tests {
             Cause::Wish,
             Cause::CallFailed(0),
         ];
-        let of_causes = causes
-            .into_iter()
-            .flat_map(|cause| [Answer::Redirect(cause), Answer::Unavailable(cause)]);
+        let of_causes = causes.into_iter().flat_map(|cause| {
+            [
+                Answer::Redirect(cause, TargetList::Usual),
+                Answer::Redirect(cause, TargetList::PhoneSystem),
+                Answer::Unavailable(cause),
+            ]
+        });
         for answer in of_causes.chain([Answer::NotFound]) {
             let mut memo = AnswerMemo::new(8);
             memo.remember(7, answer, at(1));

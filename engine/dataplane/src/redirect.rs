@@ -4,7 +4,8 @@
 //! what makes the stateless answer of RFC 3261 §8.2.7 right. Appends to the output, allocates nothing.
 
 use route_core::{
-    Cause, Digits, Line, LineSlot, LineView, Reason, RouteTable, Rule, reason_for, usable_targets,
+    Cause, Digits, Line, LineSlot, LineView, Reason, RouteTable, Rule, TargetList, reason_for,
+    usable_targets,
 };
 use sip_core::build::{ResponseWriter, push_decimal};
 use sip_core::header::HeaderName;
@@ -19,6 +20,7 @@ pub(crate) struct Diversion<'d> {
     pub(crate) called: Digits,
     pub(crate) line: &'d Line,
     pub(crate) rule: &'d Rule,
+    pub(crate) list: TargetList,
     pub(crate) cause: Cause,
     pub(crate) interconnect: &'d Interconnect,
     /// Our address where the request came in, as text: the host of URIs when the interconnect names no domain.
@@ -31,7 +33,8 @@ pub(crate) struct Diversion<'d> {
 pub(crate) const MAX_CONTACTS: usize = 10;
 
 impl Diversion<'_> {
-    /// The targets in order, without those that would lead back to the called number, its line, or where the call was diverted from.
+    /// The targets in order, without those that would lead back to the called number, its line or where the call came from. If none
+    /// of those for the phone system is left, those for any fault: better than none.
     pub(crate) fn targets(
         &self,
         table: &RouteTable,
@@ -39,12 +42,23 @@ impl Diversion<'_> {
     ) -> ([Digits; MAX_CONTACTS], usize) {
         let mut targets = [Digits::EMPTY; MAX_CONTACTS];
         let mut count = 0;
-        for target in usable_targets(table, self.called, self.line, self.rule, health_of)
-            .filter(|&target| !self.chain.holds(target))
-            .take(MAX_CONTACTS)
-        {
-            targets[count] = target;
-            count += 1;
+        let lists: &[TargetList] = match self.list {
+            TargetList::Usual => &[TargetList::Usual],
+            TargetList::PhoneSystem => &[TargetList::PhoneSystem, TargetList::Usual],
+        };
+        for list in lists {
+            let usable =
+                usable_targets(table, self.called, self.line, self.rule, *list, &health_of);
+            for target in usable
+                .filter(|&target| !self.chain.holds(target))
+                .take(MAX_CONTACTS)
+            {
+                targets[count] = target;
+                count += 1;
+            }
+            if count > 0 {
+                break;
+            }
         }
         (targets, count)
     }

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use route_core::{Cause, Health, LineSlot, LineView, Unreachable, Wish};
+use route_core::{Cause, FaultPlace, Health, LineSlot, LineView, Unreachable, Wish};
 use sip_core::time::Timestamp;
 
 /// What is assumed of a target before anything was measured: one round trip in four is lost (the prior of route-core's `learnt`).
@@ -142,7 +142,7 @@ pub(crate) type Targets = Vec<Arc<Target>>;
 pub(crate) struct Slot {
     /// Health in the lowest octet, above it microseconds of the last change.
     verdict: AtomicU64,
-    /// Kind of the cause, and its status code in the upper half. Written before the verdict.
+    /// Kind of the cause in the lowest octet, place of the fault in the next, status code in the upper half. Written before the verdict.
     cause: AtomicU32,
     /// A call may be tried although calls took the line down.
     trial: AtomicBool,
@@ -172,9 +172,11 @@ impl Slot {
 
     /// The line as a decision sees it.
     pub(crate) fn view(&self, wish: Wish) -> LineView {
+        let why = self.cause.load(Ordering::Relaxed);
         LineView {
             health: self.health(),
-            cause: self.cause(),
+            cause: cause_of(why),
+            place: place_of(why),
             wish,
             bound: self.has_targets(),
             trial: self.trial.load(Ordering::Relaxed),
@@ -230,8 +232,15 @@ impl Slot {
                 .is_ok()
     }
 
-    pub(crate) fn publish(&self, health: Health, cause: Cause, since: Timestamp) {
-        self.cause.store(cause_code(cause), Ordering::Relaxed);
+    pub(crate) fn publish(
+        &self,
+        health: Health,
+        cause: Cause,
+        place: FaultPlace,
+        since: Timestamp,
+    ) {
+        let why = cause_code(cause) | (place as u32) << PLACE_SHIFT;
+        self.cause.store(why, Ordering::Relaxed);
         let word = since.as_micros() << 8 | u64::from(health_code(health));
         self.verdict.store(word, Ordering::Release);
     }
@@ -293,6 +302,7 @@ impl Slots {
             return LineView {
                 health: Health::Suspect,
                 cause: hops.cause(),
+                place: FaultPlace::Unclear,
                 ..view
             };
         }
@@ -344,6 +354,18 @@ const fn health_of(code: u8) -> Health {
     }
 }
 
+const PLACE_SHIFT: u32 = 8;
+
+const fn place_of(why: u32) -> FaultPlace {
+    match why >> PLACE_SHIFT & 0xff {
+        1 => FaultPlace::DataLine,
+        2 => FaultPlace::Network,
+        3 => FaultPlace::Router,
+        4 => FaultPlace::PhoneSystem,
+        _ => FaultPlace::Unclear,
+    }
+}
+
 pub(crate) const fn cause_code(cause: Cause) -> u32 {
     let (kind, code) = match cause {
         Cause::Start => (0, 0),
@@ -371,7 +393,7 @@ pub(crate) const fn cause_code(cause: Cause) -> u32 {
 
 pub(crate) const fn cause_of(code: u32) -> Cause {
     let status = (code >> 16) as u16;
-    match code & 0xffff {
+    match code & 0xff {
         1 => Cause::OptionsTimeout,
         2 => Cause::OptionsCode(status),
         3 => Cause::NotRegistered,

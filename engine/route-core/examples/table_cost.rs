@@ -45,6 +45,7 @@ fn basis() -> Result<RouteTable, Box<dyn std::error::Error>> {
             label: "a number".into(),
             armed: true,
             targets,
+            ..RuleSpec::default()
         })?;
     }
     let mut table = RouteTable::new(0x5eed);

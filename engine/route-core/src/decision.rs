@@ -16,13 +16,18 @@
 //! | wish `drill` | armed, with a usable target | redirect |
 //! | wish `drill` | else | as if it were enabled: nobody who armed nothing may notice a drill |
 //! | number unknown, not live, or its line is gone | | not found |
+//!
+//! A rule that is armed but rests (its plan is not on, or it diverts nothing at this time) is as one that is not armed. A rule may have
+//! targets of its own for when only the phone system is out; they count while the evidence says just that.
 use alloc::format;
 use alloc::string::{String, ToString};
 
 use crate::digits::Digits;
-use crate::table::{Line, LineSlot, Match, MatchedBy, NOT_LIVE, RouteTable, Rule, RuleSlot};
+use crate::table::{
+    Line, LineKind, LineSlot, Match, MatchedBy, NOT_LIVE, RouteTable, Rule, RuleSlot, TargetList,
+};
 use crate::trace::{Step, Trace};
-use crate::verdict::{Cause, Health, Wish, effective};
+use crate::verdict::{Cause, FaultPlace, Health, Wish, effective};
 
 /// A line as routing sees it at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +36,8 @@ pub struct LineView {
     pub health: Health,
     /// What brought that about.
     pub cause: Cause,
+    /// Where the fault is, as far as the evidence tells.
+    pub place: FaultPlace,
     /// What the operator wants.
     pub wish: Wish,
     /// Whether there is an address to send a call to: a binding or a static peer.
@@ -46,6 +53,7 @@ impl LineView {
     pub const UNKNOWN: Self = Self {
         health: Health::Unknown,
         cause: Cause::Start,
+        place: FaultPlace::Unclear,
         wish: Wish::Enabled,
         bound: true,
         trial: false,
@@ -135,6 +143,8 @@ pub enum Decision {
         line: LineSlot,
         /// The armed rule.
         rule: RuleSlot,
+        /// Which of its lists.
+        list: TargetList,
         /// Why the line is out.
         cause: Cause,
     },
@@ -189,7 +199,11 @@ pub fn decide(
         let rescue = armed.map(|rule| rule.slot);
         return proxy(slot, AnswerTimer::Normal, rescue, interconnect, trace);
     }
-    let armed = armed.filter(|rule| any_usable(table, called, line, rule, &health_of, trace));
+    let place = fault_place(line, view, out);
+    let armed = armed.and_then(|rule| {
+        let list = usable_list(table, called, line, rule, place, &health_of, trace)?;
+        Some((rule, list))
+    });
     if !out {
         // Giving up early only helps a call that has somewhere else to go.
         let timer = if armed.is_some() {
@@ -200,7 +214,7 @@ pub fn decide(
         return proxy(
             slot,
             timer,
-            armed.map(|rule| rule.slot),
+            armed.map(|(rule, _)| rule.slot),
             interconnect,
             trace,
         );
@@ -210,7 +224,7 @@ pub fn decide(
         Wish::Enabled | Wish::ForcedUp => Cause::NotRegistered,
         _ => Cause::Wish,
     };
-    if let Some(rule) = armed {
+    if let Some((rule, list)) = armed {
         if let Some(decision) = tried_again(slot, view, rule.slot, interconnect, trace) {
             return decision;
         }
@@ -223,6 +237,7 @@ pub fn decide(
         return Decision::Redirect {
             line: slot,
             rule: rule.slot,
+            list,
             cause,
         };
     }
@@ -233,15 +248,7 @@ pub fn decide(
         return proxy(slot, AnswerTimer::Normal, None, interconnect, trace);
     }
     if !view.bound || view.wish == Wish::ForcedDown {
-        trace.step(Step::Decision, || {
-            let why = if view.bound {
-                "the operator took the line out"
-            } else {
-                "there is no address to send the call to"
-            };
-            format!("480: {why} and nothing is armed")
-        });
-        return Decision::Unavailable { line: slot, cause };
+        return unavailable(slot, view, cause, trace);
     }
     trace.step(Step::Decision, || {
         "nothing is armed, so the line is tried all the same; if that fails, 480".to_string()
@@ -256,16 +263,17 @@ pub fn decide(
     }
 }
 
-/// The targets of `rule` that a call for `called` on `line` can be diverted to now, in order. Left out are the called number
+/// The targets in a list of `rule` that a call for `called` on `line` can be diverted to now, in order. Left out are the called number
 /// itself, numbers that lead back to the same line, and numbers of a line on the same site that is down as well.
 pub fn usable_targets<'a>(
     table: &'a RouteTable,
     called: Digits,
     line: &'a Line,
     rule: &'a Rule,
+    list: TargetList,
     health_of: impl Fn(LineSlot) -> LineView + 'a,
 ) -> impl Iterator<Item = Digits> + 'a {
-    rule.targets(called)
+    rule.targets(list, called)
         .filter(move |&target| obstacle(table, called, line, target, &health_of).is_none())
 }
 
@@ -308,16 +316,70 @@ fn obstacle(
     (effective(view.wish, view.health) == Health::Down).then_some(Obstacle::SameSite)
 }
 
+/// Where the fault of a line is; `None`: there is none, and the call itself may find one.
+fn fault_place(line: &Line, view: LineView, out: bool) -> Option<FaultPlace> {
+    match view.health {
+        // Behind somebody else's registrar nobody sees the site: what that network answers says nothing about the phone system.
+        Health::Down if line.kind != LineKind::Foreign => Some(view.place),
+        // An operator's wish is no fault of the phone system, nor is a missing registration.
+        _ if out => Some(FaultPlace::Unclear),
+        _ => None,
+    }
+}
+
+/// The list of `rule` that has a usable target for a fault at `place` (`None`: wherever it turns out to be).
+fn usable_list<T: Trace>(
+    table: &RouteTable,
+    called: Digits,
+    line: &Line,
+    rule: &Rule,
+    place: Option<FaultPlace>,
+    health_of: &impl Fn(LineSlot) -> LineView,
+    trace: &mut T,
+) -> Option<TargetList> {
+    let (first, second) = match place {
+        None if rule.phone_system_targets.is_empty() => (TargetList::Usual, None),
+        None => (TargetList::Usual, Some(TargetList::PhoneSystem)),
+        Some(place) => match rule.list_for(place) {
+            TargetList::Usual => (TargetList::Usual, None),
+            // Better those for any fault than none.
+            list @ TargetList::PhoneSystem => (list, Some(TargetList::Usual)),
+        },
+    };
+    for list in [Some(first), second].into_iter().flatten() {
+        if !rule.phone_system_targets.is_empty() {
+            trace.step(Step::Rule, || {
+                let when = match list {
+                    TargetList::Usual => "its targets for any fault",
+                    TargetList::PhoneSystem => "its targets for when only the phone system is out",
+                };
+                match place {
+                    Some(_) => format!("{when} are looked at"),
+                    None => format!("{when} are looked at, for the call may need them"),
+                }
+            });
+        }
+        if any_usable(table, called, line, rule, list, health_of, trace) {
+            return Some(list);
+        }
+    }
+    trace.step(Step::Rule, || {
+        "none of its targets can be used now, so it counts as not armed".to_string()
+    });
+    None
+}
+
 fn any_usable<T: Trace>(
     table: &RouteTable,
     called: Digits,
     line: &Line,
     rule: &Rule,
+    list: TargetList,
     health_of: &impl Fn(LineSlot) -> LineView,
     trace: &mut T,
 ) -> bool {
     let mut any = false;
-    for target in rule.targets(called) {
+    for target in rule.targets(list, called) {
         match obstacle(table, called, line, target, health_of) {
             None => {
                 if !T::KEEPS {
@@ -330,11 +392,6 @@ fn any_usable<T: Trace>(
                 format!("its target +{target} is left out: {}", why.text())
             }),
         }
-    }
-    if !any {
-        trace.step(Step::Rule, || {
-            "none of its targets can be used now, so it counts as not armed".to_string()
-        });
     }
     any
 }
@@ -349,15 +406,17 @@ fn armed_rule<'a>(
         trace.step(Step::Rule, || "no rule applies to it".to_string());
         return None;
     };
-    let armed = if rule.armed {
-        "is armed"
-    } else {
-        "is not armed"
-    };
     trace.step(Step::Rule, || {
-        format!("the rule for {} applies; it {armed}", rule.label)
+        let label = &rule.label;
+        match (rule.armed, &*rule.rests) {
+            (false, _) => format!("the rule for {label} applies; it is not armed"),
+            (true, "") => format!("the rule for {label} applies; it is armed"),
+            (true, why) => {
+                format!("the rule for {label} is armed, but does not count now: {why}")
+            }
+        }
     });
-    let armed = rule.armed.then_some(&**rule)?;
+    let armed = rule.in_force().then_some(&**rule)?;
     if let Some(why) = no_diversion {
         trace.step(Step::Rule, || why.text().to_string());
         return None;
@@ -443,6 +502,18 @@ fn trial(line: LineSlot, rescue: RuleSlot, trace: &mut impl Trace) -> Decision {
     }
 }
 
+fn unavailable(line: LineSlot, view: LineView, cause: Cause, trace: &mut impl Trace) -> Decision {
+    trace.step(Step::Decision, || {
+        let why = if view.bound {
+            "the operator took the line out"
+        } else {
+            "there is no address to send the call to"
+        };
+        format!("480: {why} and nothing is armed")
+    });
+    Decision::Unavailable { line, cause }
+}
+
 fn not_found(reason: NotFound, trace: &mut impl Trace) -> Decision {
     trace.step(Step::Decision, || {
         "not found, answered as the interconnect is set (404 as a rule)".to_string()
@@ -488,5 +559,10 @@ fn state(view: LineView) -> String {
     } else {
         "; it has no address to send a call to"
     };
-    format!("{health}{wish}{bound}")
+    let place = if view.health == Health::Down && view.place == FaultPlace::PhoneSystem {
+        "; the fault is in the phone system, the site itself is reached"
+    } else {
+        ""
+    };
+    format!("{health}{place}{wish}{bound}")
 }

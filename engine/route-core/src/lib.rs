@@ -31,7 +31,7 @@ pub use reason::{Reason, reason_for};
 pub use table::{
     Counts, Credential, Delta, DeltaError, DigestAlgorithm, Elsewhere, Entry, KNOWN_FLAGS, Line,
     LineKind, LineSlot, LineSpec, Match, MatchedBy, NOT_LIVE, Peer, PrefixEntry, RequestUri,
-    RouteTable, Rule, RuleSlot, RuleSpec, Target, TargetSpec,
+    RouteTable, Rule, RuleSlot, RuleSpec, Target, TargetList, TargetSpec,
 };
 pub use trace::{NoTrace, Recording, Step, Trace};
 pub use verdict::{

@@ -2,9 +2,9 @@
 use std::fmt::Write as _;
 
 use route_core::{
-    Cause, Decision, Delta, Digits, Health, InterconnectFlags, LineSlot, LineSpec, LineView,
-    NOT_LIVE, NoDiversion, NoTrace, NotFound, Recording, RouteTable, RuleSlot, RuleSpec,
-    TargetSpec, Wish, decide, reason_for, usable_targets,
+    Cause, Decision, Delta, Digits, FaultPlace, Health, InterconnectFlags, LineSlot, LineSpec,
+    LineView, NOT_LIVE, NoDiversion, NoTrace, NotFound, Recording, RouteTable, RuleSlot, RuleSpec,
+    TargetList, TargetSpec, Wish, decide, reason_for, usable_targets,
 };
 
 const FLAGS: InterconnectFlags = InterconnectFlags {
@@ -40,6 +40,7 @@ fn rule(slot: u32, label: &str, armed: bool, targets: &[(&str, Option<u32>)]) ->
         label: label.into(),
         armed,
         targets: targets.collect(),
+        ..RuleSpec::default()
     }
 }
 
@@ -309,8 +310,15 @@ fn a_block_target_keeps_the_extension() {
         table.rule(RuleSlot(0)).expect("rule"),
     );
     let targets = |called| {
-        usable_targets(&table, digits(called), line, rule, |_| LineView::UNKNOWN)
-            .collect::<Vec<_>>()
+        usable_targets(
+            &table,
+            digits(called),
+            line,
+            rule,
+            TargetList::Usual,
+            |_| LineView::UNKNOWN,
+        )
+        .collect::<Vec<_>>()
     };
     assert_eq!(vec![digits("496990009010")], targets("493023125010"));
     assert_eq!(vec![digits("4969900090123")], targets("4930231250123"));
@@ -324,9 +332,14 @@ fn targets_that_cannot_help_are_left_out() {
         table.rule(RuleSlot(3)).expect("rule"),
     );
     let with = |health| {
-        usable_targets(&table, digits("493023125003"), line, rule, move |_| {
-            view(health, Wish::Enabled)
-        })
+        usable_targets(
+            &table,
+            digits("493023125003"),
+            line,
+            rule,
+            TargetList::Usual,
+            move |_| view(health, Wish::Enabled),
+        )
         .collect::<Vec<_>>()
     };
     let all = [
@@ -389,4 +402,180 @@ fn each_cause_has_its_words_in_the_headers() {
             "{cause}"
         );
     }
+}
+
+/// One number with a rule that has a list of its own for the phone system.
+fn two_lists(kind: &str, change: impl FnOnce(&mut RuleSpec)) -> RouteTable {
+    let mut delta = Delta::default();
+    let line = LineSpec {
+        kind: kind.into(),
+        registrar: (kind == "foreign").then(|| ("elsewhere".into(), 1)),
+        users: vec!["user".into()],
+        ..spec(1, "Berlin")
+    };
+    delta.push_line(line).expect("line");
+    let mut rule = rule(0, "order A-1", true, &[("4917139200001", None)]);
+    rule.phone_system_targets = vec![TargetSpec {
+        digits: "492214710000".into(),
+        keep_after: None,
+    }];
+    change(&mut rule);
+    delta.push_rule(rule).expect("rule");
+    delta.push_exact("493023125004", 1, 0, 0).expect("number");
+    RouteTable::new(3).apply(delta).expect("table")
+}
+
+fn at_place(table: &RouteTable, health: Health, place: FaultPlace) -> (Decision, Recording) {
+    let mut recording = Recording::default();
+    let seen = |_| LineView {
+        place,
+        ..view(health, Wish::Enabled)
+    };
+    let decision = decide(digits("493023125004"), table, seen, FLAGS, &mut recording);
+    let silent = decide(digits("493023125004"), table, seen, FLAGS, &mut NoTrace);
+    assert_eq!(decision, silent, "a trace changes nothing");
+    (decision, recording)
+}
+
+fn list_taken(table: &RouteTable, place: FaultPlace) -> Option<TargetList> {
+    match at_place(table, Health::Down, place).0 {
+        Decision::Redirect { list, .. } => Some(list),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_place_of_the_fault_chooses_the_list() {
+    let table = two_lists("registered", |_| {});
+    for place in [
+        FaultPlace::Unclear,
+        FaultPlace::DataLine,
+        FaultPlace::Network,
+        FaultPlace::Router,
+    ] {
+        assert_eq!(
+            Some(TargetList::Usual),
+            list_taken(&table, place),
+            "{place:?}"
+        );
+    }
+    let phone_system = FaultPlace::PhoneSystem;
+    assert_eq!(
+        Some(TargetList::PhoneSystem),
+        list_taken(&table, phone_system)
+    );
+    let plain = two_lists("registered", |rule| rule.phone_system_targets.clear());
+    assert_eq!(Some(TargetList::Usual), list_taken(&plain, phone_system));
+    let only = two_lists("registered", |rule| rule.targets.clear());
+    assert_eq!(None, list_taken(&only, FaultPlace::Unclear));
+    assert_eq!(
+        Some(TargetList::PhoneSystem),
+        list_taken(&only, phone_system)
+    );
+    let useless = two_lists("registered", |rule| {
+        rule.phone_system_targets[0].digits = "493023125004".into();
+    });
+    assert_eq!(
+        Some(TargetList::Usual),
+        list_taken(&useless, phone_system),
+        "better those for any fault than none"
+    );
+    let foreign = two_lists("foreign", |_| {});
+    assert_eq!(
+        Some(TargetList::Usual),
+        list_taken(&foreign, phone_system),
+        "somebody else's network says nothing about the phone system"
+    );
+}
+
+#[test]
+fn a_wish_is_no_fault_of_the_phone_system() {
+    let table = two_lists("registered", |_| {});
+    let seen = |_| LineView {
+        place: FaultPlace::PhoneSystem,
+        ..view(Health::Suspect, Wish::Drill)
+    };
+    let decision = decide(digits("493023125004"), &table, seen, FLAGS, &mut NoTrace);
+    assert!(
+        matches!(
+            decision,
+            Decision::Redirect {
+                list: TargetList::Usual,
+                ..
+            }
+        ),
+        "{decision:?}"
+    );
+}
+
+#[test]
+fn a_line_in_doubt_hurries_if_either_list_can_help() {
+    let rescue =
+        |table: &RouteTable| brief(at_place(table, Health::Suspect, FaultPlace::Unclear).0);
+    let only = two_lists("registered", |rule| rule.targets.clear());
+    assert_eq!("proxy, Suspect timer, rescue by rule 0", rescue(&only));
+    let none = two_lists("registered", |rule| {
+        rule.targets[0].digits = "493023125004".into();
+        rule.phone_system_targets[0].digits = "493023125004".into();
+    });
+    assert_eq!("proxy, Normal timer", rescue(&none));
+}
+
+#[test]
+fn a_rule_that_rests_counts_as_not_armed() {
+    let resting = two_lists("registered", |rule| {
+        rule.rests = "its plan \"night\" is not on".into();
+    });
+    let table = resting;
+    assert!(!table.rule(RuleSlot(0)).expect("rule").in_force());
+    for health in [Health::Up, Health::Suspect] {
+        let (decision, _) = at_place(&table, health, FaultPlace::Unclear);
+        assert_eq!("proxy, Normal timer", brief(decision));
+    }
+    let (decision, _) = at_place(&table, Health::Down, FaultPlace::PhoneSystem);
+    assert_eq!("proxy, Normal timer, last try", brief(decision));
+}
+
+#[test]
+fn the_sentences_name_the_list_and_why_a_rule_rests() {
+    let mut text = String::new();
+    let resting = two_lists("registered", |rule| {
+        rule.rests = "it diverts nothing in the period \"night\"".into();
+    });
+    let useless = two_lists("registered", |rule| {
+        rule.phone_system_targets[0].digits = "493023125004".into();
+    });
+    for (what, table, health, place) in [
+        (
+            "phone system",
+            two_lists("registered", |_| {}),
+            Health::Down,
+            FaultPlace::PhoneSystem,
+        ),
+        (
+            "router",
+            two_lists("registered", |_| {}),
+            Health::Down,
+            FaultPlace::Router,
+        ),
+        (
+            "in doubt",
+            two_lists("registered", |_| {}),
+            Health::Suspect,
+            FaultPlace::Unclear,
+        ),
+        (
+            "useless list",
+            useless,
+            Health::Down,
+            FaultPlace::PhoneSystem,
+        ),
+        ("resting", resting, Health::Down, FaultPlace::Unclear),
+    ] {
+        writeln!(text, "{what}").expect("a string takes it");
+        for (step, sentence) in at_place(&table, health, place).1.steps {
+            writeln!(text, "  {:<8} {sentence}", step.name()).expect("a string takes it");
+        }
+    }
+    insta::assert_snapshot!(text);
 }

@@ -542,6 +542,18 @@ fn rules_and_numbers_of_the_boundary_are_checked() {
     ] {
         found.push(delta.push_rule(spec).expect_err("bad").to_string());
     }
+    let many = TargetSpec {
+        digits: "4917139200001".into(),
+        keep_after: None,
+    };
+    for (usual, phone_system) in [(11, 1), (1, 11)] {
+        let spec = RuleSpec {
+            targets: vec![many.clone(); usual],
+            phone_system_targets: vec![many.clone(); phone_system],
+            ..RuleSpec::default()
+        };
+        found.push(delta.push_rule(spec).expect_err("bad").to_string());
+    }
     found.push(
         delta
             .push_exact("49x", 0, -1, 0)

@@ -191,6 +191,7 @@ impl Core {
             slot.publish(
                 route_core::Health::Unknown,
                 route_core::Cause::Start,
+                route_core::FaultPlace::Unclear,
                 self.now,
             );
         }

@@ -80,7 +80,7 @@ impl Core {
             };
             self.lines.owned.insert(line, owned);
             if let Some(slot) = self.shared.slots.slot(line) {
-                slot.publish(Health::Unknown, Cause::Start, self.now);
+                slot.publish(Health::Unknown, Cause::Start, FaultPlace::Unclear, self.now);
             }
         }
         match wanted.kind {

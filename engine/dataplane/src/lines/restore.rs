@@ -169,7 +169,7 @@ impl Core {
         owned.place = row.place;
         owned.recall(&profile, soon);
         if let Some(slot) = self.shared.slots.slot(row.line) {
-            slot.publish(row.health, cause, since);
+            slot.publish(row.health, cause, row.place, since);
         }
     }
 }

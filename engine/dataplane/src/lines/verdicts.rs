@@ -71,7 +71,7 @@ impl Core {
                 .told_evidence(change.cause)
                 .unwrap_or_else(|| evidence_text(&change).into());
             owned.place = place_of(&change);
-            slot.publish(change.health, change.cause, change.since);
+            slot.publish(change.health, change.cause, owned.place, change.since);
             if change.previous == Health::Down && change.health == Health::Up {
                 slot.set_returning(profile.calls.return_calls);
             }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use route_core::{Cause, Digits, LineSlot, NumberFault, RuleSlot, Wish, reason_for};
+use route_core::{Cause, Digits, LineSlot, NumberFault, RuleSlot, TargetList, Wish, reason_for};
 
 use crate::calls::{Opening, Verb, call_hash};
 use crate::chain::Chain;
@@ -19,6 +19,7 @@ pub(super) struct Redirect {
     pub(super) called: Digits,
     pub(super) line: LineSlot,
     pub(super) rule: RuleSlot,
+    pub(super) list: TargetList,
     pub(super) cause: Cause,
 }
 
@@ -35,6 +36,7 @@ impl Core {
             called,
             line: line_slot,
             rule: rule_slot,
+            list,
             cause,
         } = to;
         let (Some(line), Some(rule)) = (view.table.line(line_slot), view.table.rule(rule_slot))
@@ -46,6 +48,7 @@ impl Core {
             called,
             line,
             rule,
+            list,
             cause,
             interconnect,
             local: &local,
@@ -58,7 +61,7 @@ impl Core {
         }
         let repeated = self.memo.recall(request.key.0, self.now).is_some();
         self.memo
-            .remember(request.key.0, Answer::Redirect(cause), self.now);
+            .remember(request.key.0, Answer::Redirect(cause, list), self.now);
         self.counters.calls_redirected.increment();
         if !repeated {
             self.tally.count(line_slot, |counts| {

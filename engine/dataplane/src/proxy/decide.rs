@@ -1,8 +1,8 @@
 //! An INVITE that begins a call: who sent it, and what it gets.
 
 use route_core::{
-    AnswerTimer, Decision, Digits, InterconnectFlags, LineSlot, LineView, NoDiversion, NoTrace,
-    NotFound, decide,
+    AnswerTimer, Decision, Digits, InterconnectFlags, Line, LineKind, LineSlot, LineView,
+    NoDiversion, NoTrace, NotFound, TargetList, decide,
 };
 use sip_core::header::HeaderName;
 use sip_core::uri::Uri;
@@ -66,28 +66,13 @@ impl Core {
                 NoDiversion::TooOften => self.counters.diversions_too_many.increment(),
             }
         }
-        match decision {
-            Decision::Redirect { line, rule, cause } => {
-                self.redirect(
-                    request,
-                    interconnect,
-                    Redirect {
-                        called,
-                        line,
-                        rule,
-                        cause,
-                    },
-                    &chain,
-                    view,
-                );
-            }
-            Decision::Proxy {
+        match self.unless_trial_is_taken(decision, view) {
+            Decision::Redirect {
                 line,
-                rescue: Some(rule),
-                trial: true,
-                ..
-            } if !self.take_trial(line) => {
-                let cause = self.line_view(line, view).cause;
+                rule,
+                list,
+                cause,
+            } => {
                 self.redirect(
                     request,
                     interconnect,
@@ -95,6 +80,7 @@ impl Core {
                         called,
                         line,
                         rule,
+                        list,
                         cause,
                     },
                     &chain,
@@ -117,6 +103,36 @@ impl Core {
             Decision::Unavailable { line, cause } => {
                 self.answer_unavailable(request, called, line, cause, view);
             }
+        }
+    }
+
+    /// A trial is one call; those that come beside it are diverted.
+    fn unless_trial_is_taken(&self, decision: Decision, view: &View) -> Decision {
+        let Decision::Proxy {
+            line,
+            rescue: Some(rule),
+            trial: true,
+            ..
+        } = decision
+        else {
+            return decision;
+        };
+        if self.take_trial(line) {
+            return decision;
+        }
+        let seen = self.line_view(line, view);
+        let foreign = |line: &Line| line.kind == LineKind::Foreign;
+        let list = match view.table.rule(rule) {
+            Some(rule) if !view.table.line(line).is_some_and(|line| foreign(line)) => {
+                rule.list_for(seen.place)
+            }
+            _ => TargetList::Usual,
+        };
+        Decision::Redirect {
+            line,
+            rule,
+            list,
+            cause: seen.cause,
         }
     }
 
@@ -175,9 +191,10 @@ impl Core {
         let answer = self.memo.recall(request.key.0, self.now)?;
         let entry = view.table.find(called)?.entry;
         Some(match answer {
-            Answer::Redirect(cause) => Decision::Redirect {
+            Answer::Redirect(cause, list) => Decision::Redirect {
                 line: entry.line,
                 rule: entry.rule?,
+                list,
                 cause,
             },
             Answer::Unavailable(cause) => Decision::Unavailable {

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use route_core::{CallOutcome, Cause, LineKind, LineSlot, Unreachable, Wish};
+use route_core::{
+    CallOutcome, Cause, FaultPlace, Health, Line, LineKind, LineSlot, Unreachable, Wish,
+};
 use sip_core::build::ResponseWriter;
 use sip_core::message::Message;
 use sip_core::time::Timestamp;
 
 use super::answers::write_reason;
 use super::forward::TIMER_C;
-use super::{ContextId, Fate, Heard};
+use super::{Branch, Context, ContextId, Fate, Heard};
 use crate::calls::Step;
 use crate::chain::Chain;
 use crate::redirect::Diversion;
@@ -62,7 +64,7 @@ impl Core {
             408 if response.is_none() => Cause::CallSilent,
             code => Cause::CallFailed(code),
         };
-        if self.divert_context(id, cause, view) {
+        if self.divert_context(id, cause, FaultPlace::of(cause, false), view) {
             return;
         }
         if last_try || never_sent {
@@ -94,8 +96,42 @@ impl Core {
         })
     }
 
-    /// Answer the caller of a call under way with 302 to the rule's targets; false if there is no rule or no target.
-    pub(super) fn divert_context(&mut self, id: ContextId, cause: Cause, view: &View) -> bool {
+    /// Where the fault is that this call met, as far as is known at this moment.
+    fn place_met(
+        &self,
+        context: &Context,
+        line: &Line,
+        place: FaultPlace,
+        view: &View,
+    ) -> FaultPlace {
+        if line.kind == LineKind::Foreign {
+            // What somebody else's network answers says nothing about the phone system.
+            return FaultPlace::Unclear;
+        }
+        if place != FaultPlace::Unclear {
+            return place;
+        }
+        // Who sent 100 is there, and gets nowhere.
+        let trying = |branch: &Branch| branch.heard == Heard::Trying;
+        if context.branches.last().is_some_and(trying) {
+            return FaultPlace::PhoneSystem;
+        }
+        let seen = self.line_view(line.slot, view);
+        match seen.health {
+            Health::Down => seen.place,
+            _ => FaultPlace::Unclear,
+        }
+    }
+
+    /// Answer the caller of a call under way with 302 to the rule's targets for a fault at `place`; false if there is no rule or no
+    /// target.
+    pub(super) fn divert_context(
+        &mut self,
+        id: ContextId,
+        cause: Cause,
+        place: FaultPlace,
+        view: &View,
+    ) -> bool {
         let Some(context) = self.contexts.get(id) else {
             return false;
         };
@@ -105,7 +141,7 @@ impl Core {
         let Some(call_rule) = call.rescue else {
             return false;
         };
-        let Some(rule) = view.table.rule(call_rule).filter(|rule| rule.armed) else {
+        let Some(rule) = view.table.rule(call_rule).filter(|rule| rule.in_force()) else {
             return false;
         };
         let (Some(line), Some(interconnect)) = (
@@ -115,11 +151,13 @@ impl Core {
             return false;
         };
         let local = Arc::clone(&self.hosts[context.socket]);
+        let place = self.place_met(context, line, place, view);
         let chain = Chain::of(&context.request.view(), call.called, &interconnect.plan);
         let diversion = Diversion {
             called: call.called,
             line,
             rule,
+            list: rule.list_for(place),
             cause,
             interconnect,
             local: &local,

@@ -158,7 +158,7 @@ impl Core {
         let armed = call
             .rescue
             .and_then(|rule| view.table.rule(rule))
-            .is_some_and(|rule| rule.armed);
+            .is_some_and(|rule| rule.in_force());
         armed
             && self
                 .shared

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use route_core::{CallOutcome, Cause, Unreachable};
+use route_core::{CallOutcome, Cause, FaultPlace, Unreachable};
 use sip_core::transaction::Event;
 
 use super::answers::write_reason;
@@ -94,7 +94,7 @@ impl Core {
             return self.abandon_branch(id, position);
         }
         let cause = Cause::Unreachable(kind);
-        if self.divert_context(id, cause, view) {
+        if self.divert_context(id, cause, FaultPlace::of(cause, by_target), view) {
             return;
         }
         if call.last_try || now >= since + INSISTED {

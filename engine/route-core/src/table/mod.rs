@@ -12,7 +12,7 @@ pub use delta::{Delta, DeltaError};
 pub use line::{
     Credential, DigestAlgorithm, Elsewhere, Line, LineKind, LineSlot, LineSpec, Peer, RequestUri,
 };
-pub use rule::{Rule, RuleSlot, RuleSpec, Target, TargetSpec};
+pub use rule::{Rule, RuleSlot, RuleSpec, Target, TargetList, TargetSpec};
 
 use crate::digits::Digits;
 use sharded::{Record, Sharded};

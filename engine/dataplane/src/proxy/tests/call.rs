@@ -4,7 +4,7 @@ use super::messages::{OFFER, ack_of, invite, reply, request, value, values};
 use super::net::{
     ARMED, BACKUP, CORE, LINE, Net, PHONE, PLAIN, SINGLE, SINGLE_LINE, SINGLE_PLAIN, US,
 };
-use route_core::{Cause, Health};
+use route_core::{Cause, FaultPlace, Health};
 use sip_core::time::Timestamp;
 
 #[test]
@@ -290,6 +290,7 @@ fn an_answer_to_an_invite_from_before_a_restart_reaches_its_caller() {
     restored.publish(
         Health::Up,
         Cause::OptionsAnswered,
+        FaultPlace::Unclear,
         Timestamp::from_micros(1),
     );
     net.from(PHONE, &orphan());

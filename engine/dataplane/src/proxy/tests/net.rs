@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use route_core::{
-    Cause, Delta, Digits, Health, LineSlot, LineSpec, NumberPlan, RouteTable, RuleSpec, TargetSpec,
+    Cause, Delta, Digits, FaultPlace, Health, LineSlot, LineSpec, NumberPlan, RouteTable, RuleSpec,
+    TargetSpec,
 };
 use sip_core::time::Timestamp;
 
@@ -148,13 +149,36 @@ impl Net {
     /// What the prober and the registrar would publish.
     pub(super) fn health(&mut self, health: Health, cause: Cause) {
         for line in [LINE, SINGLE_LINE] {
-            self.stage
-                .shared
-                .slots
-                .slot(line)
-                .unwrap()
-                .publish(health, cause, self.stage.now());
+            self.stage.shared.slots.slot(line).unwrap().publish(
+                health,
+                cause,
+                FaultPlace::Unclear,
+                self.stage.now(),
+            );
         }
+    }
+
+    /// Both lines are down, with the fault there.
+    pub(super) fn down_at(&mut self, place: FaultPlace) {
+        for line in [LINE, SINGLE_LINE] {
+            let slot = self.stage.shared.slots.slot(line).unwrap();
+            slot.publish(
+                Health::Down,
+                Cause::OptionsCode(503),
+                place,
+                self.stage.now(),
+            );
+        }
+    }
+
+    /// The rule of two numbers has a list of its own for when only the phone system is out.
+    pub(super) fn two_lists(&mut self) {
+        self.table(|rows| {
+            rows.rules[0].phone_system_targets = vec![TargetSpec {
+                digits: "492214710000".to_owned(),
+                keep_after: None,
+            }];
+        });
     }
 
     pub(super) fn targets(&mut self, line: LineSlot, targets: &[(&str, Health)]) {
@@ -286,6 +310,7 @@ fn rule(slot: u32, targets: &[(&str, Option<u32>)]) -> RuleSpec {
         label: "a test".to_owned(),
         armed: true,
         targets: targets.iter().map(target).collect(),
+        ..RuleSpec::default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! 302 at once: its header fields, and one answer for one call whatever happens to the line.
 
-use route_core::{Cause, Health};
+use route_core::{Cause, FaultPlace, Health};
 
 use super::messages::{ack_of, cancel_of, invite, request, value, values};
 use super::net::{ARMED, BACKUP, BLOCK, CORE, Net, PHONE, PLAIN, SEVERAL, SINGLE, SINGLE_LINE};
@@ -195,4 +195,23 @@ fn a_failed_line_without_a_rule_is_tried_all_the_same() {
     net.one_to(PHONE, "INVITE ");
     net.one_to(CORE, "SIP/2.0 100");
     net.from(CORE, &cancel_of(&invite(PLAIN, "a")));
+}
+
+#[test]
+fn the_place_of_the_fault_chooses_the_targets_and_a_repeated_invite_gets_the_same() {
+    let mut net = Net::new();
+    net.two_lists();
+    for (call, place, target) in [
+        ("a", FaultPlace::PhoneSystem, "<sip:+492214710000"),
+        ("b", FaultPlace::Router, "<sip:+491713920001"),
+        ("c", FaultPlace::Unclear, "<sip:+491713920001"),
+    ] {
+        net.down_at(place);
+        net.from(CORE, &invite(SINGLE, call));
+        let first = net.one_to(CORE, "SIP/2.0 302").text;
+        assert!(value(&first, "Contact").starts_with(target), "{first}");
+        net.health(Health::Up, Cause::OptionsAnswered);
+        net.from(CORE, &invite(SINGLE, call));
+        assert_eq!(first, net.one_to(CORE, "SIP/2.0 302").text);
+    }
 }

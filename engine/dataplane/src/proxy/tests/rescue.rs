@@ -262,3 +262,64 @@ fn a_line_that_loses_its_last_contact_while_it_is_asked_still_diverts() {
     net.wait_ms(2_000);
     assert_eq!("SIP/2.0 302 Moved Temporarily", net.starts_to(CORE)[1]);
 }
+
+fn contact_of(net: &mut Net) -> String {
+    let answer = net.one_to(CORE, "SIP/2.0 302 Moved Temporarily");
+    value(&answer.text, "Contact")
+        .split('@')
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+const USUAL: &str = "<sip:+491713920001";
+const ITS_OWN: &str = "<sip:+492214710000";
+
+#[test]
+fn a_503_is_the_phone_system() {
+    let mut net = Net::new();
+    net.two_lists();
+    net.from(CORE, &invite(SINGLE, "a"));
+    net.one_to(CORE, "SIP/2.0 100");
+    let sent = net.one_to(PHONE, "INVITE ").text;
+    net.from(PHONE, &reply(&sent, "503 Service Unavailable", "p", ""));
+    assert_eq!(ITS_OWN, contact_of(&mut net));
+}
+
+#[test]
+fn silence_may_be_anything() {
+    let mut net = Net::new();
+    net.two_lists();
+    net.from(CORE, &invite(SINGLE, "a"));
+    net.one_to(CORE, "SIP/2.0 100");
+    net.wait_ms(1_900);
+    assert_eq!(USUAL, contact_of(&mut net));
+}
+
+#[test]
+fn a_100_and_nothing_more_is_the_phone_system() {
+    let mut net = Net::new();
+    net.two_lists();
+    net.from(CORE, &invite(SINGLE, "a"));
+    net.one_to(CORE, "SIP/2.0 100");
+    let sent = net.one_to(PHONE, "INVITE ").text;
+    net.from(PHONE, &reply(&sent, "100 Trying", "", ""));
+    net.wait_ms(8_000);
+    let answer = net.all_to(CORE).into_iter().next().unwrap();
+    assert!(
+        value(&answer.text, "Contact").starts_with(ITS_OWN),
+        "{}",
+        answer.text
+    );
+}
+
+#[test]
+fn a_rule_that_came_to_rest_during_the_call_does_not_divert_it() {
+    let mut net = Net::new();
+    net.from(CORE, &invite(SINGLE, "a"));
+    net.one_to(CORE, "SIP/2.0 100");
+    net.table(|rows| rows.rules[0].rests = "its plan is not on".to_owned());
+    let sent = net.one_to(PHONE, "INVITE ").text;
+    net.from(PHONE, &reply(&sent, "503 Service Unavailable", "p", ""));
+    net.one_to(CORE, "SIP/2.0 500");
+}
