@@ -10,6 +10,7 @@ dates and holiday are those on which the window starts. ``next_change`` goes fro
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,9 @@ HORIZON = timedelta(days=366 * 12)
 """So far ahead a change is looked for. Weekdays and dates meet again within 12 years, also across a century without a leap day."""
 
 _DAY = timedelta(days=1)
+_FAR = date(9000, 1, 1)
+"""What begins later never begins."""
+_MINUTE = timedelta(minutes=1)
 _MINUTES = 24 * 60
 _WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -75,9 +79,7 @@ def next_change(periods: Sequence[Period], state: State | None, at: datetime) ->
 def _first(periods: Sequence[Period], state: State | None, day: date, minute: int) -> int | None:
     for index, period in enumerate(periods):
         start, end = window_of(period)
-        if (start <= minute < end and _has(period, state, day)) or (
-            minute < end - _MINUTES and _has(period, state, day - _DAY)
-        ):
+        if (start <= minute < end and _has(period, state, day)) or (minute < end - _MINUTES and _has(period, state, day - _DAY)):
             return index
     return None
 
@@ -94,42 +96,56 @@ def _has(period: Period, state: State | None, day: date) -> bool:
 def _edges(period: Period, state: State | None, at: datetime) -> Iterator[datetime]:
     """Yield, ascending, the instants after ``at`` at which the period can begin or cease to hold, and perhaps some more."""
     window = window_of(period)
-    last_day = at.astimezone(GERMANY).date() + HORIZON
     previous = at
-    for day in _days(period, at, last_day):
-        for instant in _instants(period, window, state, day):
+    for day in _days(period, window, at):
+        for instant in sorted(_instants(period, window, state, day)):
             if instant > previous:
                 previous = instant
                 yield instant
 
 
-def _days(period: Period, at: datetime, last_day: date) -> Iterator[date]:
-    """Yield the days on which something can change, from the one before ``at`` on: of a period without end only so far."""
-    day = at.astimezone(GERMANY).date() - _DAY
-    if period.first is not None:
-        day = max(day, period.first)
-        last_day = max(last_day, day + HORIZON)
-    if period.last is not None:
-        # The day after the last is where a window without gaps ends.
-        last_day = min(last_day, period.last + _DAY)
-    if _is_whole(window_of(period)) and period.holidays == "any" and len(set(period.days)) in {0, len(_WEEKDAYS)}:
+def _days(period: Period, window: Window, at: datetime) -> Iterator[date]:
+    """Yield the days, from that of ``at`` on, on which something can change; no further than `HORIZON` after the first of them."""
+    day = at.astimezone(GERMANY).date()
+    if period.first is not None and period.first > day:
+        day = period.first
+    if day > _FAR:
+        return
+    last_day = day + HORIZON
+    if period.last is not None and period.last < last_day:
+        # A window may end on the day after, and the last of several that touch ends there.
+        last_day = period.last + _DAY
+    if _is_whole(window) and period.holidays == "any" and len(set(period.days)) in {0, len(_WEEKDAYS)}:
         # One window from the first day to the last.
-        yield from (edge for edge in (period.first, last_day if period.last is not None else None) if edge is not None)
+        if period.first == day:
+            yield day
+        if period.last is not None and last_day >= day:
+            yield last_day
         return
     while day <= last_day:
         yield day
         day += _DAY
 
 
-def _instants(period: Period, window: Window, state: State | None, day: date) -> Iterator[datetime]:
-    """Yield the edges of the window that starts on ``day``, ascending."""
-    today = _has(period, state, day)
+def _instants(period: Period, window: Window, state: State | None, day: date) -> set[datetime]:
+    """Return the edges of windows that fall on ``day``: of the one that starts there, and of the one that started the day before."""
+    today, yesterday = _has(period, state, day), _has(period, state, day - _DAY)
+    found: set[datetime] = set()
     if _is_whole(window):
         # The windows of neighbouring days touch: there is an edge only where one of the two is missing.
-        if today != _has(period, state, day - _DAY):
-            yield from sorted({*_at(day, window.start), *_jumps(day)})
-    elif today:
-        yield from sorted({*_at(day, window.start), *_at(day, window.end), *_jumps(day), *_jumps(day + _DAY)})
+        if today != yesterday:
+            found |= _at(day, window.start)
+            found |= _jumps(day)
+        return found
+    if today:
+        found |= _at(day, window.start)
+        if window.end <= _MINUTES:
+            found |= _at(day, window.end)
+    if yesterday and window.end > _MINUTES:
+        found |= _at(day, window.end - _MINUTES)
+    if found:
+        found |= _jumps(day)
+    return found
 
 
 def _is_whole(window: Window) -> bool:
@@ -143,19 +159,21 @@ def _at(day: date, minutes: int) -> set[datetime]:
     return {shown.astimezone(UTC), shown.replace(fold=1).astimezone(UTC)}
 
 
-def _jumps(day: date) -> set[datetime]:
-    """Return when the clocks are put forward or back on that day (UTC), mostly never."""
-    low, high = (datetime.combine(each, time(), tzinfo=GERMANY).astimezone(UTC) for each in (day, day + _DAY))
-    if high - low == _DAY:
-        return set()
-    before = low.astimezone(GERMANY).utcoffset()
-    while high - low > timedelta(minutes=1):
-        middle = low + (high - low) // 120 * 60
-        if middle.astimezone(GERMANY).utcoffset() == before:
+@lru_cache(maxsize=4096)
+def _jumps(day: date) -> frozenset[datetime]:
+    """Return when the clocks are put forward or back on that day (UTC), mostly never; to the minute."""
+    start, end = (datetime.combine(each, time(), tzinfo=GERMANY).astimezone(UTC) for each in (day, day + _DAY))
+    before = start.astimezone(GERMANY).utcoffset()
+    low, high = 0, (end - start) // _MINUTE
+    if high == _MINUTES:
+        return frozenset()
+    while high - low > 1:
+        middle = (low + high) // 2
+        if (start + middle * _MINUTE).astimezone(GERMANY).utcoffset() == before:
             low = middle
         else:
             high = middle
-    return {high}
+    return frozenset({start + high * _MINUTE})
 
 
 def _minutes(text: str) -> int:

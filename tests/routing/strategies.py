@@ -1,6 +1,6 @@
 """Strategies: a small world in which entities meet, miss, overlap and refer to each other wrongly."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -17,8 +17,10 @@ from routing.model import (
     NumberScope,
     Order,
     OrderScope,
+    Period,
     RangeScope,
     Site,
+    State,
     Target,
 )
 
@@ -100,6 +102,30 @@ TARGETS = st.builds(
     number=st.sampled_from(["+496990009000", "+491713920000", "+431234567", "+499001234567", "+4930"]),
     keep_extension=st.booleans(),
 )
+
+
+STATES: st.SearchStrategy[State | None] = st.sampled_from([None, "BE", "BY", "NW"])
+TIMES = st.sampled_from(
+    ["00:00", "00:30", "01:00", "02:00", "02:30", "03:00", "08:00", "08:00", "17:00", "22:00", "23:59", "24:00"]
+)
+DATES = st.none() | st.dates(date(2025, 12, 20), date(2027, 1, 10))
+
+
+def periods() -> st.SearchStrategy[Period]:
+    """Periods with few different times, so that ends meet starts; with and without targets."""
+    few = st.lists(TARGETS, max_size=2).map(tuple)
+    return st.builds(
+        Period,
+        name=st.sampled_from(["", "night"]),
+        first=DATES,
+        last=DATES,
+        days=st.lists(st.sampled_from(["mon", "tue", "wed", "sat", "sun"]), max_size=3, unique=True).map(tuple),
+        start=TIMES,
+        end=TIMES,
+        holidays=st.sampled_from(["any", "any", "only", "except"]),
+        targets=few,
+        phone_system_targets=few,
+    )
 
 
 def scopes() -> st.SearchStrategy[NumberScope | RangeScope | BlockScope | OrderScope]:
