@@ -4,12 +4,14 @@ Not here: what the rules mean (`routing`), who may change them (`portal`). See d
 """
 
 from rules_store.connection import StoreConnection
-from rules_store.errors import ConflictError, NotSavedError, NumberTakenError, StoreError
+from rules_store.errors import ConflictError, NotSavedError, NumberTakenError, StoreError, VersionGoneError
 from rules_store.event_feed import EventFeed, Gap
 from rules_store.events import Entry, EventStore, Retention, StoredEvent
 from rules_store.follower import Follower
 from rules_store.importing import ImportResult
 from rules_store.live_state import BindingStore, VerdictStore
+from rules_store.log_codec import Version
+from rules_store.migration import migrate
 from rules_store.repository import RulesStore
 from rules_store.settings import StoreSettings
 from rules_store.types import (
@@ -29,6 +31,8 @@ from rules_store.types import (
     Via,
     Write,
 )
+from rules_store.undo import Undo, UndoPlan
+from rules_store.versions import VersionLog
 
 __all__ = [
     "ABSENT",
@@ -59,8 +63,14 @@ __all__ = [
     "StoreSettings",
     "Stored",
     "StoredEvent",
+    "Undo",
+    "UndoPlan",
     "VerdictRow",
     "VerdictStore",
+    "Version",
+    "VersionGoneError",
+    "VersionLog",
     "Via",
     "Write",
+    "migrate",
 ]

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from routing.model import KINDS, Block, Entity, Number
+from rules_store.older import upgraded_text
 from rules_store.types import BindingRow, Change, FaultPlace, Garbage, Health, Put, Stored, VerdictRow, Write
 
 KIND_NUMBER: dict[str, int] = {kind: number for number, kind in enumerate(KINDS)}
@@ -60,7 +61,7 @@ def decode_entity(kind: str, entity_id: str, text: bytes, where: str) -> Entity 
     if model is None:
         return Garbage(where, f"unknown kind {kind[:40]!r}")
     try:
-        entity = model.model_validate_json(text)
+        entity = model.model_validate_json(upgraded_text(kind, text) or text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -238,10 +238,10 @@ class StoreConnection:
         found = await client.mget(schema.EPOCH, schema.SEQ, schema.GENERATION)
         if all(found):
             self.epoch, self.generation = _text(found[0]), _text(found[2])
-        keys = [schema.META, schema.EPOCH, schema.SEQ, schema.GENERATION, schema.CHANGES]
-        source = script("prepare").source
+        keys = [schema.META, schema.EPOCH, schema.SEQ, schema.GENERATION, schema.CHANGES, schema.LOG]
+        args = [schema.SCHEMA, new_token(), schema.FIRST_GENERATION, *schema.OLDER]
         try:
-            reply = await client.eval(source, len(keys), *keys, schema.SCHEMA, new_token(), schema.FIRST_GENERATION)
+            reply = await client.eval(script("prepare").source, len(keys), *keys, *args)
         except exceptions.ResponseError as error:
             if all(found) or isinstance(error, exceptions.ReadOnlyError) or _writes_refused(error):
                 log.warning("store_not_prepared", where=self.where, why=str(error))
@@ -249,8 +249,12 @@ class StoreConnection:
             raise
         outcome = _text(reply[0])
         if outcome == "schema":
-            what = f"the data at {self.where} have schema {_text(reply[1])}, this program knows {schema.SCHEMA}"
-            raise StoreError(what, "Use the release that wrote them, or an empty data set.", retryable=False)
+            found_schema = _text(reply[1])
+            newer = found_schema.isdigit() and int(found_schema) > int(schema.SCHEMA)
+            reads = " and ".join((*schema.OLDER, schema.SCHEMA))
+            what = f"the data at {self.where} have schema {found_schema[:40]!r}, this release reads {reads}"
+            remedy = "A newer release wrote them: use that one" if newer else "Use the release that wrote them"
+            raise StoreError(what, f"{remedy}, or an empty data set.", retryable=False)
         if outcome == "broken":
             log.error("store_key_broken", where=self.where, key=_text(reply[1]))
             return

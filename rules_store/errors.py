@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from routing.differences import Difference, differences
+
 if TYPE_CHECKING:
+    from routing.model import Entity
     from rules_store.types import Stored
 
 
@@ -37,16 +40,35 @@ class NotSavedError(StoreError):
 class ConflictError(Exception):
     """Somebody else was faster: the stored version is not the expected one. Nothing was written.
 
-    ``current`` is what is stored now, ``None`` when nothing is; ``index`` is the position of the change in the batch.
+    ``current`` is what is stored now, ``None`` when nothing is; ``wanted`` what was to be stored instead, ``None`` for a
+    removal; ``index`` is the position of the change in the batch.
     """
 
-    def __init__(self, kind: str, entity_id: str, current: Stored[Any] | None, index: int = 0) -> None:
+    def __init__(
+        self, kind: str, entity_id: str, current: Stored[Any] | None, index: int = 0, wanted: Entity | None = None
+    ) -> None:
         now = f"version {current.version}" if current else "absent"
         super().__init__(f"{kind} {entity_id} was changed by somebody else (now {now})")
         self.kind = kind
         self.entity_id = entity_id
         self.current = current
+        self.wanted = wanted
         self.index = index
+
+    def differences(self) -> list[Difference]:
+        """List where what is stored and what was wanted differ, secrets not shown."""
+        return differences(self.current.entity if self.current is not None else None, self.wanted)
+
+
+class VersionGoneError(Exception):
+    """A version cannot be taken back: it is not in the log (any more), or what stood there before is not kept."""
+
+    def __init__(
+        self, version: int, why: str = "it is not in the log: it never was a change, or is older than what is kept"
+    ) -> None:
+        super().__init__(f"version {version} cannot be taken back: {why}")
+        self.version = version
+        self.why = why
 
 
 class NumberTakenError(Exception):

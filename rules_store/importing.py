@@ -2,9 +2,11 @@
 
 1. *begin* reserves a generation and a sequence number, which becomes the version of all that is imported;
 2. the valid generation is copied page by page inside the server (nothing to do for a first load);
-3. what the import names is taken out of the copy, then put in, with the same check of numbers as any write;
+3. what the import names is taken out of the copy, and kept aside as what stood there before; then it is put in, with the same
+   check of numbers as any write;
 4. what others changed meanwhile, read from the change stream, is copied again, unless the import names it;
-5. *commit* switches if nothing changed since step 4, else step 4 is done again.
+5. *commit* switches if nothing changed since step 4, else step 4 is done again. The log gets one entry, which points to what was
+   kept aside: by that the import can be undone, and the history of an entity goes on behind it.
 
 Killed before 5, the valid generation is untouched; what was built stands in the set of stale generations and is removed by
 the next import. Killed after 5, the import is done. In between there is nothing: 5 is one script.
@@ -12,7 +14,6 @@ the next import. Killed after 5, the import is done. In between there is nothing
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,11 @@ from rules_store import codec, schema
 from rules_store.connection import Arg, StoreConnection, new_token
 from rules_store.errors import NumberTakenError, StoreError
 from rules_store.faults import BrokenKeyError
-from rules_store.types import ANY, Put, Write
+from rules_store.log_codec import log_head
+from rules_store.types import ANY, Author, Put, Write
+
+Origin = tuple[str, int | None]
+"""Note, and the version that is undone."""
 
 log = structlog.get_logger(__name__)
 
@@ -47,9 +52,12 @@ class ImportResult:
 class Import:
     """One import under way. Memory: the writes themselves and the set of their names."""
 
-    def __init__(self, connection: StoreConnection, writes: Sequence[Write]) -> None:
+    def __init__(self, connection: StoreConnection, writes: Sequence[Write], author: Author, origin: Origin) -> None:
         self._connection = connection
         self._writes = writes
+        self._author = author
+        self._note, self._undoes = origin
+        self._page = 0
         self._token = new_token()
         self._new = secrets.token_hex(6)
         self._old = ""
@@ -99,10 +107,25 @@ class Import:
             while start:
                 last = (await self._copy_call(kind, [start, PAGE]))[1]
                 start = "(" + last.decode() if last else ""
+        await self._copy_gone()
+
+    async def _copy_gone(self) -> None:
+        cursor = 0
+        while True:
+            key = schema.gone(self._old)
+            cursor, found = await self._connection.repeat(
+                lambda client, key=key, cursor=cursor: client.hscan(key, cursor, count=PAGE)  # type: ignore[misc]
+            )
+            args: list[Arg] = [self._token, *(part for pair in found.items() for part in pair)]
+            if found:
+                self._held(await self._connection.run("import_gone", [schema.IMPORT, schema.gone(self._new)], args))
+            if not cursor:
+                return
 
     async def _copy_call(self, kind: str, args: list[str | int]) -> list[Any]:
-        keys = [schema.IMPORT, schema.entities(self._old, kind), schema.index(self._old, kind), schema.claims(self._new)]
-        keys += [schema.entities(self._new, kind), schema.index(self._new, kind)]
+        old, new = self._old, self._new
+        keys = [schema.IMPORT, schema.entities(old, kind), schema.index(old, kind), schema.gone(old)]
+        keys += [schema.entities(new, kind), schema.index(new, kind), schema.claims(new), schema.users(new), schema.gone(new)]
         reply = await self._connection.run("import_copy", keys, [self._token, kind, *args])
         if reply[0] == b"taken":
             raise NumberTakenError(kind, reply[1].decode(), reply[2].decode(), reply[3].decode())
@@ -116,16 +139,15 @@ class Import:
                 for write in page:
                     encoded = codec.encode_write(write)
                     if delete_first:
-                        encoded[3:] = ["d", ANY, "", "[]"]
-                    elif not isinstance(write, Put):
-                        continue
+                        encoded[3:] = ["t", ANY, "", "[]"]
                     fields += encoded
-                if fields:
-                    await self._stage_call(fields, at)
+                await self._stage_call(fields, at)
 
     async def _stage_call(self, fields: list[str | bytes], at: int) -> None:
-        keys = [schema.IMPORT, *schema.generation_keys(self._new)]
-        args = [self._token, self._version, len(fields) // 7, *fields]
+        self._page += 1
+        keys = [schema.IMPORT, schema.before_import(self._new), schema.new_by_import(self._new)]
+        keys += schema.generation_keys(self._new)
+        args = [self._token, self._version, self._page, len(fields) // 7, *fields]
         reply = await self._connection.run("import_stage", keys, args)
         if reply[0] == b"taken":
             position = int(reply[1]) - 1
@@ -136,9 +158,12 @@ class Import:
     async def _commit(self) -> int:
         connection = self._connection
         keys = [schema.GENERATION, schema.SEQ, schema.CHANGES, schema.IMPORT, schema.STALE, schema.RECENT, schema.TOUCH]
+        keys += [*schema.LOG_KEYS, schema.IMPORTS]
         done = self._version
         for _ in range(_ROUNDS):
             args: list[Arg] = [self._token, self._old, self._new, done, connection.settings.changes_kept]
+            args += [self._version, len(self._writes)]
+            args += log_head(connection.settings, self._author, self._note, self._undoes)
             reply = await connection.save("import_commit", keys, args)
             if reply[0] == b"ok":
                 connection.generation = self._new
@@ -153,20 +178,24 @@ class Import:
     async def _catch_up(self, done: int) -> int:
         """Copy again what others changed after ``done``; returns the sequence up to which that is complete."""
         changed: dict[str, set[str]] = {}
+        ours: dict[str, set[str]] = {}
         async for seq, kind, entity_id in self._changes(done):
             if seq != done + 1:
                 break
             done = seq
-            if kind in KINDS and (kind, entity_id) not in self._names:
-                changed.setdefault(kind, set()).add(entity_id)
+            if kind in KINDS:
+                (ours if (kind, entity_id) in self._names else changed).setdefault(kind, set()).add(entity_id)
         else:
             for kind, ids in changed.items():  # first all out, so that a number may have moved between entities
                 fields: list[str | bytes] = []
                 for entity_id in ids:
-                    fields += [str(codec.KIND_NUMBER[kind]), kind, entity_id, "d", ANY, "", json.dumps([])]
+                    fields += [str(codec.KIND_NUMBER[kind]), kind, entity_id, "x", ANY, "", "[]"]
                 await self._stage_call(fields, 0)
             for kind, ids in changed.items():
                 await self._copy_call(kind, ["", 0, *sorted(ids)])
+            for kind, ids in ours.items():
+                keys = [schema.IMPORT, schema.before_import(self._new), schema.entities(self._old, kind), schema.gone(self._old)]
+                self._held(await self._connection.run("import_before", keys, [self._token, kind, *sorted(ids)]))
             return done
         raise StoreError("changes made during the import are no longer in the stream", "Repeat it.", retryable=True)
 
@@ -197,13 +226,40 @@ class Import:
 
 
 async def remove_stale(connection: StoreConnection) -> None:
-    """Remove generations that are neither valid nor being built. UNLINK frees in the background."""
+    """Remove generations that are neither valid nor being built. UNLINK frees in the background.
+
+    What stood there before an import stays, for the newest ``imports_kept`` imports.
+    """
     stale: set[Any] = await connection.repeat(lambda client: client.smembers(schema.STALE))
-    if not stale:
-        return
     valid = await connection.repeat(lambda client: client.get(schema.GENERATION))
     building = await connection.repeat(lambda client: client.hget(schema.IMPORT, "gen"))
+    kept = await forget_imports(connection)
     for generation in stale - {valid, building}:
-        keys = schema.generation_keys(generation.decode())
+        name = generation.decode()
+        keys = schema.generation_keys(name)
+        if name not in kept:
+            keys += _set_aside(name)
         await connection.repeat(lambda client, keys=keys: client.unlink(*keys))  # type: ignore[misc]
         await connection.repeat(lambda client, name=generation: client.srem(schema.STALE, name))  # type: ignore[misc]
+
+
+async def forget_imports(connection: StoreConnection, older_than: int = 0) -> set[str]:
+    """Remove what stood there before imports that are too many, or switched before the version given.
+
+    Returns the generations of those that are kept.
+    """
+    found: Any = await connection.repeat(lambda client: client.zrange(schema.IMPORTS, 0, -1, desc=True, withscores=True))
+    kept: set[str] = set()
+    for member, switched in found:
+        generation = member.decode(errors="replace").partition(" ")[2]
+        if len(kept) < connection.settings.imports_kept and switched >= older_than:
+            kept.add(generation)
+            continue
+        keys = _set_aside(generation)
+        await connection.repeat(lambda client, keys=keys: client.unlink(*keys))  # type: ignore[misc]
+        await connection.repeat(lambda client, member=member: client.zrem(schema.IMPORTS, member))  # type: ignore[misc]
+    return kept
+
+
+def _set_aside(generation: str) -> list[str]:
+    return [schema.before_import(generation), schema.new_by_import(generation)]

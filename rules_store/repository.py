@@ -11,6 +11,7 @@ from rules_store.connection import Arg, StoreConnection, new_token
 from rules_store.errors import ConflictError, NumberTakenError, StoreError
 from rules_store.faults import BrokenKeyError
 from rules_store.importing import Import, ImportResult
+from rules_store.log_codec import log_head
 from rules_store.reading import read_page, with_generation
 from rules_store.types import ANY, SERVICE, Author, Delete, Expect, Garbage, Put, Stored, Write
 
@@ -82,12 +83,14 @@ class RulesStore:
         self,
         writes: Sequence[Write],
         *,
-        author: Author = SERVICE,  # noqa: ARG002 - taken before the log is there, so that callers name theirs
-        note: str = "",  # noqa: ARG002
+        author: Author = SERVICE,
+        note: str = "",
+        undoes: int | None = None,
     ) -> list[int]:
         """Write up to `MANY_MAX` entities, all or none, in one script; returns the new versions in order.
 
-        ``author`` and ``note`` (why, one line) stand in the log of versions, which is written with it.
+        ``author`` and ``note`` (why, one line) stand in the log of versions, which is written with it
+        (`rules_store.versions`); ``undoes`` is the version that this takes back.
 
         Raises `ConflictError`, `NumberTakenError`, `StoreError`; `ValueError` for too many, too large or one entity twice.
         """
@@ -97,11 +100,13 @@ class RulesStore:
             raise ValueError(f"{len(writes)} entities in one write, at most {MANY_MAX}; use import_many")
         changes = encode(writes)
         connection, token = self._connection, new_token()
+        origin = log_head(connection.settings, author, note, undoes)
         while True:
             generation = connection.generation
-            keys = [schema.GENERATION, schema.SEQ, schema.CHANGES, schema.RECENT, schema.TOUCH]
+            keys = [schema.GENERATION, schema.SEQ, schema.CHANGES, schema.RECENT, schema.TOUCH, *schema.LOG_KEYS]
             keys += schema.generation_keys(generation)
-            head: list[Arg] = [generation, token, connection.settings.changes_kept, schema.RECENT_KEPT, len(writes)]
+            head: list[Arg] = [generation, token, connection.settings.changes_kept, schema.RECENT_KEPT]
+            head += [codec.KIND_NUMBER["order"], *origin, len(writes)]
             reply = await connection.save("write", keys, [*head, *changes])
             if reply[0] == b"ok":
                 first = int(reply[1])
@@ -113,7 +118,9 @@ class RulesStore:
                 connection.lost()
                 await connection.open()
 
-    async def import_many(self, writes: Iterable[Write], *, author: Author = SERVICE, note: str = "") -> ImportResult:
+    async def import_many(
+        self, writes: Iterable[Write], *, author: Author = SERVICE, note: str = "", undoes: int | None = None
+    ) -> ImportResult:
         """Write any number of entities, all or none, also if we or the store are killed in the middle.
 
         Up to `MANY_MAX` this is `write_many`. Above, a whole new generation is built beside the valid one and switched to by
@@ -121,9 +128,9 @@ class RulesStore:
         """
         chosen = list(writes)
         if len(chosen) <= MANY_MAX:
-            versions = await self.write_many(chosen, author=author, note=note)
+            versions = await self.write_many(chosen, author=author, note=note, undoes=undoes)
             return ImportResult(len(chosen), versions[-1] if versions else await self.sequence(), staged=False)
-        return await Import(self._connection, chosen).run()
+        return await Import(self._connection, chosen, author, (note, undoes)).run()
 
     def _stored(self, kind: str, entity_id: str, record: bytes) -> Stored[Entity]:
         where = f"{schema.entities(self._connection.generation, kind)} {entity_id}"
@@ -147,7 +154,8 @@ class RulesStore:
             current = self._stored(kind, entity_id, reply[2]) if reply[2] else None
         except StoreError as error:
             return error
-        return ConflictError(kind, entity_id, current, position)
+        wanted = write.entity if isinstance(write, Put) else None
+        return ConflictError(kind, entity_id, current, position, wanted)
 
 
 def encode(writes: Sequence[Write]) -> list[str | bytes]:

@@ -12,13 +12,15 @@ from zlib import crc32
 
 from routing.model import KINDS
 
-SCHEMA: Final = "1"
+SCHEMA: Final = "2"
+OLDER: Final = ("1",)
+"""Schemas whose data are read too (`rules_store.migration`)."""
 SHARDS: Final = 64
 RECENT_KEPT: Final = 4096
 """Tokens of recent writes kept, so that a repeated write is recognised (rules_store/lua/write.lua)."""
 FIRST_GENERATION: Final = "1"
 
-META: Final = "{r}:meta"  # HASH: schema
+META: Final = "{r}:meta"  # HASH: schema; from: the older schema of which records may still be there
 EPOCH: Final = "{r}:epoch"  # STRING: changes when the history is no longer continuous
 SEQ: Final = "{r}:seq"  # STRING: number of the last change
 GENERATION: Final = "{r}:gen"  # STRING: the valid generation
@@ -27,6 +29,12 @@ RECENT: Final = "{r}:recent"  # ZSET: token of a write → its first sequence nu
 TOUCH: Final = "{r}:touch"  # STRING: written when a repeated write is recognised, so that WAIT has something to wait for
 STALE: Final = "{r}:stale"  # SET: generations that are not valid: to be removed, or being built
 IMPORT: Final = "{r}:import"  # HASH: the import under way: token, gen, from, alive_unix_ms
+
+LOG: Final = "{r}:log"  # STREAM, ids "<version>-0": each change of an entity with who, when, before and after
+HEADS: Final = "{r}:log_heads"  # HASH: customer → its newest entry in the log; "*": the newest import
+SECRETS: Final = "{r}:log_secrets"  # HASH: version → what stood before it, with its secrets; read to undo and for nothing else
+IMPORTS: Final = "{r}:imports"  # ZSET: "<version of what was imported> <generation>" → sequence of the switch
+LOG_KEYS: Final = (LOG, HEADS, SECRETS)
 
 
 def entities(generation: str, kind: str) -> str:
@@ -44,12 +52,32 @@ def claims(generation: str) -> str:
     return f"{{r}}:{generation}:by_number"
 
 
+def users(generation: str) -> str:
+    """ZSET, all scores 0: "<customer> <user id>", so that the users of a customer are a range."""
+    return f"{{r}}:{generation}:users"
+
+
+def gone(generation: str) -> str:
+    """HASH: "kind:id" of what was removed → version of the removal, as long as the log has it."""
+    return f"{{r}}:{generation}:gone"
+
+
 def generation_keys(generation: str) -> list[str]:
-    """List the keys of a generation, in the order the scripts know: claims, then hash and index of each kind."""
-    keys = [claims(generation)]
+    """List the keys of a generation, in the order the scripts know: claims, users, gone, then hash and index of each kind."""
+    keys = [claims(generation), users(generation), gone(generation)]
     for kind in KINDS:
         keys += [entities(generation, kind), index(generation, kind)]
     return keys
+
+
+def before_import(generation: str) -> str:
+    """HASH: "kind:id" → the record that an import found there, or the version of the removal; outlives the generation."""
+    return f"{{r}}:{generation}:before"
+
+
+def new_by_import(generation: str) -> str:
+    """LIST of "kind:id", many in an element, one in a line: what was not there before an import."""
+    return f"{{r}}:{generation}:new"
 
 
 def shard(line_id: str) -> int:

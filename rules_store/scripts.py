@@ -8,7 +8,16 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Final
 
-_WITH_RECORDS: Final = frozenset({"write", "prepare", "import_begin", "import_stage", "import_copy", "import_commit"})
+_COMMON: Final = {
+    "write": ("records", "versions"),
+    "trim_log": ("records", "versions"),
+    "import_commit": ("records", "versions"),
+    "prepare": ("records",),
+    "import_begin": ("records",),
+    "import_stage": ("records",),
+    "import_copy": ("records",),
+    "import_gone": ("records",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +31,10 @@ class Script:
 
 @cache
 def script(name: str) -> Script:
-    """Return the script of that name, with the common part in front where it uses it."""
+    """Return the script of that name, with the common parts in front that it uses."""
     folder = files("rules_store") / "lua"
     source = (folder / f"{name}.lua").read_text(encoding="utf-8")
-    if name in _WITH_RECORDS:
-        source = "#!lua\n" + (folder / "records.lua").read_text(encoding="utf-8") + source
-    elif not source.startswith("#!lua"):
-        source = "#!lua\n" + source
+    common = "".join((folder / f"{part}.lua").read_text(encoding="utf-8") for part in _COMMON.get(name, ()))
+    if not source.startswith("#!lua"):
+        source = "#!lua\n" + common + source
     return Script(name, source, sha1(source.encode(), usedforsecurity=False).hexdigest())

@@ -39,6 +39,9 @@ class StoreSettings(BaseModel):
     start_timeout_s: float = Field(default=60.0, gt=0, le=3600, description="embedded server: until it has read its file")
     max_connections: int = Field(default=16, ge=2, le=1024)
     changes_kept: int = Field(default=50_000, ge=10, le=10_000_000, description="length of the change stream")
+    log_days: float = Field(default=1096, gt=0, le=36_500, description="days after which versions leave the log")
+    log_kept: int = Field(default=1_000_000, ge=1000, le=100_000_000, description="versions in the log at most")
+    imports_kept: int = Field(default=8, ge=1, le=100, description="large imports of which what stood there before is kept")
     disk_reserve_mb: int = Field(default=32, ge=0, description="embedded: below this much free space writes are refused")
 
     @model_validator(mode="before")

@@ -7,8 +7,7 @@ if not is_type(KEYS[4], 'hash') then return {'broken', KEYS[4]} end
 if not is_type(KEYS[5], 'set') then return {'broken', KEYS[5]} end
 if not is_type(KEYS[2], 'string') then return {'broken', KEYS[2]} end
 if not is_type(KEYS[3], 'stream') then return {'broken', KEYS[3]} end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = milliseconds()
 local other = redis.call('HGET', KEYS[4], 'token')
 if other and other ~= ARGV[1] and now - (tonumber(redis.call('HGET', KEYS[4], 'alive_unix_ms')) or 0) < tonumber(ARGV[3]) then
   return {'busy', other}

@@ -17,14 +17,25 @@ local function claims_of(record)
   return {}
 end
 
+local function entity_of(record) return string.match(record, '^{"v":%d+,"c":%b[],"e":(.*)}$') end
+
+local function name_of(change) return change.kind .. ':' .. change.id end
+
+local function milliseconds()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
 local function is_type(key, wanted)
   local found = redis.call('TYPE', key).ok
   return found == 'none' or found == wanted
 end
 
 -- Returns nil, or the name of the first key that is not what it should be.
-local function broken_key(claims_key, hashes, indexes)
-  if not is_type(claims_key, 'hash') then return claims_key end
+local function broken_key(own, hashes, indexes)
+  if not is_type(own.claims, 'hash') then return own.claims end
+  if not is_type(own.users, 'zset') then return own.users end
+  if not is_type(own.gone, 'hash') then return own.gone end
   for _, key in pairs(hashes) do if not is_type(key, 'hash') then return key end end
   for _, key in pairs(indexes) do if not is_type(key, 'zset') then return key end end
   return nil
@@ -65,18 +76,31 @@ local function release_claims(claims_key, changes, olds)
   end
 end
 
-local function store_record(claims_key, hash, index, change, version)
-  if change.op == 'p' then
-    local record = '{"v":' .. version .. ',"c":' .. change.claims_text .. ',"e":' .. change.entity .. '}'
-    redis.call('HSET', hash, change.id, record)
-    redis.call('ZADD', index, 0, change.id)
-    for _, claim in ipairs(change.claims) do
-      redis.call('HSET', claims_key, claim, change.kind .. ':' .. change.id)
-    end
+-- Users are found by their customer: members '<customer> <id>' (neither holds a blank), all scores 0.
+local function user_member(text, id)
+  return (string.match(text, '"customer":"([^"]*)"') or '') .. ' ' .. id
+end
+
+-- Puts `record` in the place of `old`, or takes that away (record false); indices and claims go with it.
+local function copy_record(own, change, old, record)
+  local is_user = change.kind == 'user'
+  if is_user and old then redis.call('ZREM', own.users, user_member(old, change.id)) end
+  if record then
+    redis.call('HSET', change.hash, change.id, record)
+    redis.call('ZADD', change.index, 0, change.id)
+    for _, claim in ipairs(change.claims) do redis.call('HSET', own.claims, claim, name_of(change)) end
+    if is_user then redis.call('ZADD', own.users, 0, user_member(record, change.id)) end
+    if not old then redis.call('HDEL', own.gone, name_of(change)) end
   else
-    redis.call('HDEL', hash, change.id)
-    redis.call('ZREM', index, change.id)
+    redis.call('HDEL', change.hash, change.id)
+    redis.call('ZREM', change.index, change.id)
   end
+end
+
+local function store_record(own, change, old, version)
+  local put = change.op == 'p'
+  local record = put and '{"v":' .. version .. ',"c":' .. change.claims_text .. ',"e":' .. change.entity .. '}'
+  copy_record(own, change, old, record)
 end
 
 -- The token of the newest entry: each entry names its predecessor's, so that a follower sees when history was rewritten.
@@ -86,6 +110,9 @@ local function last_token(newest)
   end
   return ''
 end
+
+-- The keys of a generation that are not a kind's own, from KEYS[at] on; those of the kinds follow them.
+local function own_keys(at) return {claims = KEYS[at], users = KEYS[at + 1], gone = KEYS[at + 2], kinds = at + 3} end
 
 -- Reads `count` changes of 7 fields each from ARGV, starting after `offset`; notes the keys that they touch.
 local function read_changes(offset, count, first_kind_key)

@@ -1,6 +1,8 @@
--- Write some entities, all or none: compare versions, check claims, store, count, and append to the change stream.
--- KEYS  1 generation  2 sequence  3 changes  4 recent  5 touch  6 claims  7… hash and index of each kind
--- ARGV  1 generation  2 token  3 changes kept  4 tokens kept  5 count  6… kind number, kind, id, op, expect, entity, claims
+-- Write some entities, all or none: compare versions, check claims, store, count, and append to the change stream and the log.
+-- KEYS  1 generation  2 sequence  3 changes  4 recent  5 touch  6 log  7 heads  8 secrets  9 claims  10 users  11 gone
+--       12… hash and index of each kind
+-- ARGV  1 generation  2 token  3 changes kept  4 tokens kept  5 kind number of orders  6… author (versions.lua)
+--       13 count  14… kind number, kind, id, op, expect, entity, claims
 -- Reply {'ok', first sequence} {'generation', name} {'conflict', position, record} {'taken', position, claim, owner}
 --       {'broken', key}
 if not is_type(KEYS[1], 'string') then return {'broken', KEYS[1]} end
@@ -24,9 +26,13 @@ if not before then return {'broken', KEYS[2]} end
 local newest = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
 if newest and tonumber(string.match(newest[1], '^(%d+)-')) > before then return {'broken', KEYS[3]} end
 
-local count = tonumber(ARGV[5])
-local changes, hashes, indexes = read_changes(5, count, 7)
-local broken = broken_key(KEYS[6], hashes, indexes)
+local logged, own, author = log_keys(6), own_keys(9), read_author(6)
+local at = 6 + AUTHOR_FIELDS
+local count = tonumber(ARGV[at])
+local changes, hashes, indexes = read_changes(at, count, own.kinds)
+local orders_hash = KEYS[own.kinds + 2 * tonumber(ARGV[5])]
+hashes.orders = orders_hash
+local broken = broken_log(logged, before) or broken_key(own, hashes, indexes)
 if broken then return {'broken', broken} end
 local olds = old_records(changes)
 
@@ -38,19 +44,21 @@ for n, change in ipairs(changes) do
     if not old or version_of(old) ~= tonumber(expect) then return {'conflict', n, old or ''} end
   end
 end
-local fault = claim_fault(KEYS[6], changes, olds)
+local fault = claim_fault(own.claims, changes, olds)
 if fault then return {'taken', fault[1], fault[2], fault[3]} end
 
 local first = redis.call('INCRBY', KEYS[2], count) - count + 1
 local link = last_token(newest)
-release_claims(KEYS[6], changes, olds)
+log_changes(logged, own, author, changes, olds, orders_hash, first)
+release_claims(own.claims, changes, olds)
 for n, change in ipairs(changes) do
   local seq = integer(first + n - 1)
-  store_record(KEYS[6], change.hash, change.index, change, seq)
+  store_record(own, change, olds[n], seq)
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[3], seq .. '-0',
     'k', change.kind, 'i', change.id, 'o', change.op, 'w', ARGV[2], 'l', link, 'e', change.entity)
   link = ARGV[2]
 end
 redis.call('ZADD', KEYS[4], integer(first), ARGV[2])
 redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -1 - tonumber(ARGV[4]))
+trim_log(logged, own.gone, author.cutoff, author.kept, math.min(2 * count + 8, 256))
 return {'ok', integer(first)}

@@ -216,8 +216,9 @@ async def test_a_record_that_does_not_parse_is_no_silent_absence(
 
 
 async def test_a_repeated_write_is_done_once(connection: StoreConnection, line: MakeLine) -> None:
-    keys = [schema.GENERATION, schema.SEQ, schema.CHANGES, schema.RECENT, schema.TOUCH, *schema.generation_keys("1")]
-    args = ["1", "token-1", 100, 100, 1, *encode([Put(line(), ABSENT)])]
+    keys = [schema.GENERATION, schema.SEQ, schema.CHANGES, schema.RECENT, schema.TOUCH]
+    keys += [*schema.LOG_KEYS, *schema.generation_keys("1")]
+    args = ["1", "token-1", 100, 100, 2, "who", "cli", "", "", "", 0, 1000, 1, *encode([Put(line(), ABSENT)])]
     first = await connection.save("write", keys, args)
     assert await connection.save("write", keys, args) == first == [b"ok", b"1"]
     assert await connection.repeat(lambda client: client.xlen(schema.CHANGES)) == 1
