@@ -60,6 +60,23 @@ class RulesStore:
             if stored:
                 yield stored
 
+    async def users_of(self, customer: str | None, size: int = 1000) -> AsyncIterator[list[Stored[Entity]]]:
+        """Read the users of a customer by pages, None: the carrier's own. Takes time in proportion to them alone."""
+        start = f"[{customer or ''} "
+        end = f"({customer or ''}!"  # the sign behind the blank
+        while True:
+            members: list[bytes] = await with_generation(
+                self._connection,
+                lambda client, generation, start=start: client.zrangebylex(schema.users(generation), start, end, 0, size),
+            )
+            ids = [member.partition(b" ")[2].decode(errors="replace") for member in members]
+            found = await self.get_many("user", ids)
+            if found:
+                yield [found[user] for user in ids if user in found]
+            if len(members) < size:
+                return
+            start = f"({members[-1].decode(errors='replace')}"
+
     async def owner_of(self, number: str) -> str | None:
         """Return which entity holds a number or block range (``"number:N1"``), None when it is free."""
         owner = await with_generation(self._connection, lambda client, generation: client.hget(schema.claims(generation), number))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from routing.model import Block, Customer, ExtensionRange, Line, Number
+from routing.model import Block, Customer, ExtensionRange, Line, Number, User
 from rules_store import (
     ABSENT,
     ANY,
@@ -140,6 +140,28 @@ async def test_a_block_holds_its_ranges(store: RulesStore) -> None:
     with pytest.raises(NumberTakenError):
         await store.put(Block(id="B2", order="A1", line="L1", base="+493023125", ranges=ranges[1:]))
     await store.put(Block(id="B3", order="A1", line="L1", base="+493023125"))
+
+
+async def users_of(store: RulesStore, customer: str | None, size: int = 2) -> list[str]:
+    return [stored.entity.id async for page in store.users_of(customer, size) for stored in page]
+
+
+async def test_users_are_found_by_their_customer(store: RulesStore) -> None:
+    def user(entity_id: str, customer: str | None) -> User:
+        return User(id=entity_id, name="x", role="editor", customer=customer)
+
+    await store.write_many([Put(user(f"U{n}", "C1")) for n in range(5)])
+    await store.write_many([Put(user("V1", "C10")), Put(user("V2", "C")), Put(user("S1", None))])
+    assert await users_of(store, "C1") == ["U0", "U1", "U2", "U3", "U4"]
+    assert await users_of(store, None) == ["S1"]
+    await store.write_many([Put(user("U1", "C10")), Delete("user", "U3")])
+    assert await users_of(store, "C1") == ["U0", "U2", "U4"]
+    assert await users_of(store, "C10") == ["U1", "V1"]
+    await store.import_many(
+        [Delete("user", "U0"), Put(user("U9", "C1")), *(Put(number(f"N{n}", f"+493021{n:06}")) for n in range(5000))]
+    )
+    assert await users_of(store, "C1") == ["U2", "U4", "U9"]
+    assert await users_of(store, "C10") == ["U1", "V1"]
 
 
 async def test_pages_come_in_the_order_of_ids_and_end(store: RulesStore, line: MakeLine) -> None:
