@@ -4,7 +4,20 @@ from collections.abc import Iterable, Iterator
 
 from routing.blocks import common, too_long
 from routing.directory import Directory
-from routing.model import KINDS, Block, Customer, Diversion, Entity, Line, Number, Order, User
+from routing.model import (
+    KINDS,
+    Block,
+    BlockScope,
+    Customer,
+    Diversion,
+    Entity,
+    Line,
+    Number,
+    NumberScope,
+    Order,
+    RangeScope,
+    User,
+)
 from routing.numbers import MAX_DIGITS
 from routing.rejection import Fault, fault
 from routing.target_policy import NATIONAL, CarrierPolicy
@@ -24,6 +37,7 @@ def crosscheck(placed: Placed, existing: Iterable[Entity], carrier: CarrierPolic
     directory.settle()
     faults += _owners(placed, stored)
     holders = _user_index(directory)
+    scopes = _scope_index(directory)
     for place, entity in placed:
         match entity:
             case Number():
@@ -31,7 +45,7 @@ def crosscheck(placed: Placed, existing: Iterable[Entity], carrier: CarrierPolic
             case Line():
                 faults += _users(place, entity, holders, places)
             case Diversion():
-                faults += _diversion(place, entity, directory)
+                faults += _diversion(place, entity, directory, scopes)
             case _:
                 pass
     faults += _blocks(placed, directory)
@@ -144,12 +158,32 @@ def _overlap(inner: Block, outer: Block, where: dict[str, str]) -> Iterator[Faul
         yield fault("block_overlap", f"{place}.base", other=other.id, example=example)
 
 
-def _diversion(place: str, entity: Diversion, directory: Directory) -> Iterator[Fault]:
+def _scope_index(directory: Directory) -> dict[tuple[str, ...], list[str]]:
+    """Order, plan and scope → diversions, ascending. Rules of different plans may be for the same numbers."""
+    held: dict[tuple[str, ...], list[str]] = {}
+    for key in sorted(directory.registry.diversions):
+        held.setdefault(_scope_key(directory.registry.diversions[key]), []).append(key)
+    return held
+
+
+def _scope_key(entity: Diversion) -> tuple[str, ...]:
+    plan = entity.plan or ""
+    match entity.scope:
+        case NumberScope(number=number):
+            return entity.order, plan, "number", number
+        case RangeScope(block=block, first=first, last=last):
+            return entity.order, plan, "range", block, first, last
+        case BlockScope(block=block):
+            return entity.order, plan, "block", block
+        case _:
+            return entity.order, plan, "order"
+
+
+def _diversion(place: str, entity: Diversion, directory: Directory, scopes: dict[tuple[str, ...], list[str]]) -> Iterator[Fault]:
     for found in check_diversion(entity, directory.policy(entity.order), directory):
         yield Fault(found.type, _in_file(place, found.location, entity), found.message, found.context)
-    for key in sorted(directory.registry.rules_of.get(entity.order, ())):
-        other = directory.registry.diversions[key]
-        if key != entity.id and other.scope == entity.scope:
+    for key in scopes.get(_scope_key(entity), ()):
+        if key != entity.id:
             yield fault("scope_duplicate", place, other=key)
 
 

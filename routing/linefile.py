@@ -198,7 +198,7 @@ def _peers(group: Group) -> tuple[Peer, ...]:
         address = inner.value("address", str, needed=True)
         if address is None:
             continue
-        if not _is_address(address) and name_of(address) is None:
+        if not is_address(address) and name_of(address) is None:
             why = "an address has an IP address or a name, and a port, such as 192.0.2.1:5060 or pbx.example.net:5060"
             inner.say("field_value", "address", text=address[:60], why=why)
             continue
@@ -208,7 +208,8 @@ def _peers(group: Group) -> tuple[Peer, ...]:
     return tuple(found)
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Return whether it is an IP address and a port."""
     host, _, port = text.rpartition(":")
     if not (port.isascii() and port.isdigit() and 0 < int(port) <= _MAX_PORT):
         return False

@@ -62,8 +62,9 @@ _GERMAN: Mapping[str, tuple[NumberKind, str]] = MappingProxyType(
 _LONGEST = max(map(len, _GERMAN))
 _GERMAN_EMERGENCY = frozenset({"110", "112"})
 # An area code with 110 or 112 behind it reaches the emergency centre of that area in some networks: 030 110, 0211 112.
-# Area codes have two to five digits and begin with 2-9; a number that short is no subscriber's.
-_AREA_EMERGENCY = re.compile(r"[2-9][0-9]{1,4}11[02]")
+# Four cities have area codes of two digits, five digits begin with 33 to 39, all others have three or four and begin with 2-9; so
+# 030 210110 is a base in Berlin and nothing else. A number that short is no subscriber's.
+_AREA_EMERGENCY = re.compile(r"(?:30|40|69|89|(?!30|40|69|89)[2-9][0-9]{2,3}|3[3-9][0-9]{3})11[02]")
 
 
 def classify(digits: str) -> tuple[NumberKind, str]:

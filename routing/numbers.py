@@ -9,6 +9,7 @@ phonenumbers library is asked last, because it repairs in silence (it drops a ze
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType, ValidationResult
@@ -47,6 +48,15 @@ def parse_number(text: str, *, home: str = "49", location: str = "number") -> Pa
     Returns any kind of number but short codes and emergency numbers, which are no E.164 numbers: what a number may be used
     for is up to the caller (`routing.targets`). Raises `RuleRejected` with one fault.
     """
+    try:
+        return _parsed(text, home)
+    except RuleRejected as refused:
+        raise refused.at(location) from None
+
+
+@lru_cache(maxsize=16_384)  # a few thousand targets stand in a hundred thousand rules, and the library takes its time
+def _parsed(text: str, home: str) -> ParsedNumber:
+    location = ""
     shown, plain = _plain(text, location)
     if plain.startswith("+"):
         return _international(plain[1:], shown, location)
@@ -101,8 +111,10 @@ def pretty(e164: str) -> str:
 def _plain(text: str, location: str) -> tuple[str, str]:
     """Return the input fit to be quoted, and ``+`` and ASCII digits only."""
     # Invisible marks (category Cf) come with numbers copied out of address books.
-    visible = "".join(c for c in unicodedata.normalize("NFKC", text[: 4 * MAX_TEXT]) if unicodedata.category(c) != "Cf")
-    visible = "".join(_ascii_digit(c) for c in visible).strip()
+    visible = text[: 4 * MAX_TEXT].strip()
+    if not visible.isascii():
+        visible = "".join(c for c in unicodedata.normalize("NFKC", text[: 4 * MAX_TEXT]) if unicodedata.category(c) != "Cf")
+        visible = "".join(_ascii_digit(c) for c in visible).strip()
     shown = visible[:MAX_TEXT]
     if not visible:
         raise reject("number_empty", location)

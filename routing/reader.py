@@ -103,7 +103,7 @@ def build(kind: type[M], group: Group, /, **fields: object) -> M | None:
                 continue  # its absence was reported when it was read
             place = ".".join(str(part) for part in item["loc"])
             shown = "" if place in _SECRET else str(item["input"])[:40]
-            group.say("field_value", place, text=shown, why=_why(item["msg"], place))
+            group.say("field_value", place, text=shown, why=why_not(item["msg"], place))
         if len(group.faults) == before and not group.faults:
             group.say("field_value", text=kind.__name__, why="it is not complete")
         return None
@@ -113,7 +113,8 @@ _SECRET = frozenset({"ha1", "password"})
 _ID_RULE = "letters, digits, dots, hyphens and underscores only, at most 64, the first a letter or digit"
 
 
-def _why(message: str, place: str) -> str:
+def why_not(message: str, place: str) -> str:
+    """Return why a model refused a value at a field, as the second half of a sentence."""
     if place in {"id", "block", "line", "order"}:
         return f"a name has {_ID_RULE}"
     return message[0].lower() + message[1:]

@@ -107,6 +107,37 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
         "id_duplicate": "The id {id!r} is used twice for a {kind} (also at {other}). Give each its own.",
         "id_taken": "The {kind} {id!r} belongs to {owner} in the store. Choose another id.",
         "reference_missing": "There is no {kind} {id!r} here. Add it or correct the name.",
+        "reference_kept": "{kind} {id!r} is not in the file and would be removed, but {other} needs it. Keep it, or change that one too.",
+        # tables: what a spreadsheet does to what was typed
+        "cell_scientific": "{text!r} was shortened by a spreadsheet; digits are lost. Format the column as Text, then enter it anew.",
+        "cell_plus_lost": "{text!r} has lost its + or its leading zeros in a spreadsheet. Write {suggestion}, in a column formatted as Text.",
+        "cell_zero_lost": "{text!r} has no area code, or a spreadsheet dropped its zero. Write {suggestion} in a column formatted as Text.",
+        "cell_date": "{text!r} is a date that a spreadsheet made of an entry such as {example}. Format the column as Text, then enter it anew.",
+        "cell_serial": "{text!r} is a spreadsheet's number for the day {suggestion}. Write the day like that, in a column formatted as Text.",
+        "cell_error": "{text!r} is the error of a formula. Put the value itself into the cell.",
+        "cell_formula": "{text!r} is a formula. Put the value itself into the cell.",
+        "cell_yes_no": "{text!r} is neither yes nor no. Write ja or nein (also yes, no, true, false, 1, 0).",
+        "cell_empty": "The cell is empty. Fill in {what}.",
+        "cell_list": "{text!r} cannot be used: {why}. Correct the cell.",
+        # tables: what their rows and columns have
+        "row_cells": "The row has {found} cells, the header {wanted}. Put cells that contain {delimiter!r} into quotes.",
+        "row_quotes": "The quotes of the row do not fit: {why}. Write a quote inside of a quoted cell twice.",
+        "column_unknown": "There is no column {column!r}. Use: {known}.",
+        "column_twice": "The column {column!r} stands there twice. Remove one of the two.",
+        "column_missing": "The column {column!r} is missing. Add it.",
+        "table_empty": "The table has no header. Write the names of the columns into the first row.",
+        "table_text": "The file is no table of text: {why}. Save it as CSV, in UTF-8.",
+        "table_large": "The table has more than {limit} rows. Divide it.",
+        "file_unknown": "{file!r} is no file of this format. Use: {known}.",
+        "line_json": "The line is no JSON: {why}. Correct it.",
+        "kind_unknown": "{kind!r} is no kind of entity. Use one of: {known}.",
+        # tables of numbers and targets
+        "entry_unknown": "{number} is not one of the numbers here. Correct it, or import its order first.",
+        "entry_twice": "{number} stands there twice (also in row {other}). Remove one of the two.",
+        "entry_target": "There is no target, and no rule for {number} yet. Enter a target, or leave the row empty.",
+        "entry_block": "No block holds the extensions {text}. Write them as the order has them.",
+        "entry_foreign": "{number} belongs to another customer. Remove the row.",
+        "scope_outside": "{kind} {id!r} is not part of {scope}, which is to be replaced. Remove the row, or choose a wider scope.",
     }
 )
 """Slug → English message with its remedy; ``{name}`` are keys of the context."""

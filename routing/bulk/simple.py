@@ -1,0 +1,234 @@
+"""The table that a customer or clerk makes in a spreadsheet: ``number;target;armed``, one row a number, a range or a block.
+
+A row without target and without armed says nothing. A row with armed alone switches the rule that there is. What else a rule has
+(periods, plan, targets for the phone system, note) stays as it is. Numbers must be known; whose they are says which order is meant.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from routing.blocks import parse_block
+from routing.bulk import cells
+from routing.bulk.cells import guarded, joined
+from routing.bulk.reading import Reading, Tell, columns_of, table_rows
+from routing.bulk.rows import Cells, e164, target_of
+from routing.bulk.sheets import ALIASES, fold, target_item
+from routing.bulk.tables import Table, encode
+from routing.directory import Directory
+from routing.model import Block, BlockScope, Diversion, Entity, ExtensionRange, NumberScope, OrderScope, RangeScope, Scope
+from routing.reader import why_not
+from routing.rejection import Fault, RuleRejected, fault, reject
+
+_MORE: Final = 9
+_TARGETS: Final = ("target", *(f"target{n}" for n in range(2, _MORE + 1)))
+_COLUMNS: Final = ("number", *_TARGETS, "armed", "note")
+
+
+def _known() -> dict[str, str]:
+    names = {fold(column): column for column in _COLUMNS}
+    for alias in ALIASES["number"]:
+        names.setdefault(fold(alias), "number")
+    for alias in ("Ziel", "Zielnummer", "Zielrufnummer", "targets", "to"):
+        names[fold(alias)] = "target"
+        names |= {fold(f"{alias}{n}"): f"target{n}" for n in range(2, _MORE + 1)}
+    for column in ("armed", "note"):
+        names |= {fold(alias): column for alias in ALIASES[column]}
+    return names
+
+
+NAMES: Final = _known()
+
+
+def is_simple(table: Table) -> bool:
+    """Return whether a table is of this form: it has numbers and targets, and neither ids nor orders."""
+    columns = {NAMES.get(fold(cell)) for cell in table.header if cell.strip()}
+    others = {fold(name) for column in ("id", "order", "base") for name in (column, *ALIASES.get(column, ()))}
+    return {"number", "target"} <= columns and not others & {fold(cell) for cell in table.header}
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What a row is for."""
+
+    order: str
+    scope: Scope
+    shown: str
+
+
+def read_simple(table: Table, reading: Reading, directory: Directory, customer: str = "", tell: Tell = lambda _: None) -> None:
+    """Read the table against what ``directory`` holds; with ``customer`` only that one's numbers may be in it."""
+    try:
+        columns = columns_of(table, NAMES, ("number", "target"))
+    except RuleRejected as refused:
+        reading.faults.add(*refused.faults)
+        return
+    reading.kinds.add("diversion")
+    reading.simple = True
+    seen: dict[str, int] = {}
+    for row in table_rows(table, reading.faults, tell):
+        values = {column: row.cells[index] for index, column in enumerate(columns) if column is not None}
+        faults: list[Fault] = []
+        line = Cells(values, f"{table.name}:{row.number}", faults)
+        rule = _rule(line, directory, customer)
+        reading.faults.add(*faults)
+        if rule is None:
+            continue
+        first = seen.setdefault(rule.id, row.number)
+        if first != row.number:
+            shown = line.name("number")[:40]
+            reading.faults.add(fault("entry_twice", line.at("number"), number=shown, other=str(first)))
+        else:
+            reading.take(line.where, rule)
+
+
+def _rule(row: Cells, directory: Directory, customer: str) -> Diversion | None:
+    if not any(row.has(column) for column in (*_TARGETS, "armed")):
+        return None
+    entry = row.read(lambda: _entry(row, directory))
+    if entry is None:
+        return None
+    if customer and directory.registry.orders[entry.order].customer != customer:
+        row.faults.append(fault("entry_foreign", row.at("number"), number=entry.shown))
+        return None
+    stored = _stored(entry, directory)
+    fields = _fields(row, stored)
+    if not row.faults and "targets" not in fields and stored is None:
+        row.faults.append(fault("entry_target", row.at("target"), number=entry.shown))
+    if row.faults:
+        return None
+    head = {"id": _derived(entry), "order": entry.order, "scope": entry.scope}
+    try:
+        return Diversion.model_validate({**(stored.model_dump() if stored is not None else head), **fields})
+    except ValidationError as error:
+        for one in error.errors(include_url=False, include_context=False):
+            column = {"targets": "target"}.get(str(one["loc"][0]), str(one["loc"][0]))
+            why = why_not(one["msg"], column)
+            row.faults.append(fault("field_value", row.at(column), text=str(one["input"])[:40], why=why))
+        return None
+
+
+def _fields(row: Cells, stored: Diversion | None) -> dict[str, Any]:
+    """Return what the row says; what it does not say stays as it is stored."""
+    targets: list[dict[str, Any]] = []
+    for column in _TARGETS:
+        for item in row.items(column):
+            found = row.read(lambda item=item, column=column: target_of(item, row.at(column)))  # type: ignore[misc] # bound now
+            targets += [found] if found is not None else []
+    # A row with a target and no word on armed means that it shall count; a stored rule keeps what it has.
+    armed = row.flag("armed") if row.has("armed") else (stored.armed if stored is not None else True)
+    fields: dict[str, Any] = {"armed": armed}
+    if targets:
+        fields["targets"] = tuple(targets)
+    if row.values.get("note"):
+        fields["note"] = row.free("note")
+    return fields
+
+
+def _entry(row: Cells, directory: Directory) -> _Entry:
+    """Return what the cell ``number`` is for. Raises `RuleRejected`."""
+    place, cell = row.at("number"), row.values.get("number", "")
+    text = cells.number_text(cell, place)
+    if not text:
+        raise reject("cell_empty", place, what="a number")
+    number, refused = _number_of(cell, place)
+    registry = directory.registry
+    block: Block | None = None
+    ranges: tuple[ExtensionRange, ...] = ()
+    if number is None or not registry.ids_of(number[1:]):
+        base, ranges = _block_of(text, place, refused)
+        block = _block_with(directory, base)
+        if block is not None and (not ranges or set(ranges) == set(block.ranges)):
+            return _Entry(block.order, BlockScope(block=block.id), text)
+    found = directory.place(number[1:]) if number is not None else None
+    if number is not None and found is not None:
+        return _Entry(found.order, NumberScope(number=number), number)
+    if block is None or not ranges:
+        raise reject("entry_unknown", place, number=text[:40])
+    return _Entry(block.order, RangeScope(block=block.id, first=ranges[0].first, last=ranges[0].last), text)
+
+
+def _number_of(cell: str, place: str) -> tuple[str | None, RuleRejected | None]:
+    try:
+        return e164(cell, place), None
+    except RuleRejected as refused:
+        return None, refused
+
+
+def _block_of(text: str, place: str, whole: RuleRejected | None) -> tuple[str, tuple[ExtensionRange, ...]]:
+    try:
+        return parse_block(text, location=place)
+    except RuleRejected as refused:
+        raise whole or refused from None
+
+
+def _block_with(directory: Directory, base: str) -> Block | None:
+    held = (block for block in directory.registry.blocks.values() if block.base == base)
+    return min(held, key=lambda block: block.id, default=None)
+
+
+def _stored(entry: _Entry, directory: Directory) -> Diversion | None:
+    registry = directory.registry
+    scope = entry.scope
+    if isinstance(scope, NumberScope):
+        keys = registry.number_rules.get(scope.number[1:], ())
+    elif isinstance(scope, RangeScope):
+        keys = registry.range_rules.get(scope.block, ())
+    elif isinstance(scope, BlockScope):
+        keys = registry.block_rules.get(scope.block, ())
+    else:
+        keys = ()
+    for key in sorted(keys):
+        rule = registry.diversions[key]
+        if rule.order == entry.order and rule.scope == scope and rule.plan is None:
+            return rule
+    return None
+
+
+def _derived(entry: _Entry) -> str:
+    """Return the id of a new rule, as a load file gives it."""
+    scope = entry.scope
+    if isinstance(scope, NumberScope):
+        return f"{entry.order}.n{scope.number[1:]}"
+    if isinstance(scope, RangeScope):
+        return f"{scope.block}.r{scope.first}-{scope.last}"
+    return f"{scope.block}.block" if isinstance(scope, BlockScope) else f"{entry.order}.order"
+
+
+def write_simple(directory: Directory, wanted: Callable[[Entity], bool]) -> bytes:
+    """Return a table of all single numbers and blocks, with the rule that each has of its own; those without have empty cells."""
+    return encode(("number", "target", "armed", "note"), _rows(directory, wanted))
+
+
+def _rows(directory: Directory, wanted: Callable[[Entity], bool]) -> Iterator[list[str]]:
+    registry = directory.registry
+    ruled: set[str] = set()
+    for rule in sorted(registry.diversions.values(), key=lambda rule: (rule.order, rule.id)):
+        if rule.plan is not None or isinstance(rule.scope, OrderScope) or not wanted(rule):
+            continue
+        shown = _shown(rule.scope, directory)
+        if shown is None:
+            continue
+        ruled.add(shown)
+        targets = joined(map(target_item, rule.targets))
+        yield [guarded(shown), targets, "yes" if rule.armed else "no", guarded(rule.note)]
+    for block in sorted(registry.blocks.values(), key=lambda block: block.base):
+        if wanted(block) and block.base not in ruled:
+            yield [guarded(block.base), "", "", ""]
+    for digits in registry.watched():
+        key = registry.single(digits)
+        found = registry.find("number", key) if key is not None else None
+        if found is not None and f"+{digits}" not in ruled and wanted(found):
+            yield [guarded(f"+{digits}"), "", "", ""]
+
+
+def _shown(scope: Scope, directory: Directory) -> str | None:
+    if isinstance(scope, NumberScope):
+        return scope.number
+    block = directory.registry.blocks.get(scope.block) if isinstance(scope, BlockScope | RangeScope) else None
+    if block is None:
+        return None
+    # The whole block by its base, a part of it behind a hyphen: "+4930231 25-10…19" is nothing that a spreadsheet repairs.
+    return f"{block.base}-{scope.first}…{scope.last}" if isinstance(scope, RangeScope) else block.base
