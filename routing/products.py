@@ -10,6 +10,27 @@ NumberKind = Literal["number", "block"]
 
 
 @dataclass(frozen=True, slots=True)
+class ProductLimits:
+    """How much a customer may do with an order, unless he has limits of his own (`routing.limits`)."""
+
+    rules_per_line: int
+    """Enough for a rule for each number that such a line has as a rule."""
+    changes_per_hour: int
+    """Saved changes of rules, an import counting as one: more than a person makes, less than a script gone wild."""
+    diverted_per_hour: int
+    """Some 20 calls for each channel that such an order has as a rule: an honest outage diverts no more than the line carries."""
+    diverted_per_day: int
+    """Five such hours."""
+
+
+def _limits(rules: int, changes: int, channels: int) -> ProductLimits:
+    return ProductLimits(rules, changes, channels * 20, channels * 100)
+
+
+DEFAULT_LIMITS = _limits(100, 60, 4)
+
+
+@dataclass(frozen=True, slots=True)
 class Product:
     """What an order of this product has, unless its line says otherwise."""
 
@@ -23,6 +44,7 @@ class Product:
     """What the line wants in the Request-URI of a call: its own contact (RFC 3261 §16.6) or the called number."""
     numbers: tuple[NumberKind, ...]
     """Which numbers an order may have."""
+    limits: ProductLimits = DEFAULT_LIMITS
     site_share: float = 1.0
     """The share of a site's lines that are down when the site is."""
     eligible: bool = True
@@ -40,7 +62,7 @@ class Product:
 
 _BOTH: tuple[NumberKind, ...] = ("number", "block")
 _PRODUCTS = (
-    #       name                 at the customer's              line kinds                profiles                     Request-URI  numbers
+    # name, at the customer's, line kinds, profiles, Request-URI, numbers; limits: rules per line, changes an hour, channels
     Product(
         "sipAccount 2.0",
         "SIP phones or access device",
@@ -48,6 +70,7 @@ _PRODUCTS = (
         {"registered": "phone", "foreign": "foreign"},
         "contact",
         ("number",),
+        limits=_limits(100, 60, 4),
     ),
     Product(
         "sipTrunk 2.0",
@@ -56,6 +79,7 @@ _PRODUCTS = (
         {"registered": "registered", "foreign": "foreign"},
         "number",
         _BOTH,
+        limits=_limits(1000, 200, 30),
     ),
     Product(
         "sipTrunk 2.0 Pro",
@@ -64,6 +88,7 @@ _PRODUCTS = (
         {"static": "static", "registered": "registered", "foreign": "foreign"},
         "number",
         ("block",),
+        limits=_limits(2000, 200, 100),
     ),
     Product(
         "Jubiläumstarif",
@@ -72,6 +97,7 @@ _PRODUCTS = (
         {"registered": "registered", "foreign": "foreign"},
         "number",
         _BOTH,
+        limits=_limits(1000, 200, 30),
     ),
     Product(
         "office-flat NGN",
@@ -80,6 +106,7 @@ _PRODUCTS = (
         {"registered": "access-device", "foreign": "foreign"},
         "number",
         _BOTH,
+        limits=_limits(200, 60, 8),
     ),
     Product(
         "voice-direct NGN",
@@ -88,6 +115,7 @@ _PRODUCTS = (
         {"registered": "access-device", "foreign": "foreign"},
         "number",
         _BOTH,
+        limits=_limits(200, 60, 8),
     ),
     Product(
         "PMX NGN",
@@ -96,6 +124,7 @@ _PRODUCTS = (
         {"static": "gateway", "registered": "access-device", "foreign": "foreign"},
         "number",
         ("block",),
+        limits=_limits(2000, 200, 100),
     ),
     Product(
         "PMX NGN Option",
@@ -104,6 +133,7 @@ _PRODUCTS = (
         {"static": "gateway", "registered": "access-device", "foreign": "foreign"},
         "number",
         ("block",),
+        limits=_limits(2000, 200, 100),
     ),
     # A number of its own per extension leads to that extension's line; the block holds them together.
     Product(
@@ -113,6 +143,7 @@ _PRODUCTS = (
         {"registered": "phone", "foreign": "foreign"},
         "contact",
         _BOTH,
+        limits=_limits(200, 200, 50),
         # One phone that somebody unplugged must not keep a dead site alive.
         site_share=0.8,
     ),

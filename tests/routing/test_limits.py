@@ -1,0 +1,81 @@
+"""How many rules a line may have, and whose limits count."""
+
+from routing.directory import Directory
+from routing.limits import limits_of, order_limits, rules_by_line, rules_fault, rules_warning
+from routing.model import (
+    Block,
+    BlockScope,
+    Customer,
+    Diversion,
+    Limits,
+    Line,
+    Number,
+    NumberScope,
+    Order,
+    OrderScope,
+    RangeScope,
+    Scope,
+    Site,
+    Target,
+)
+from routing.products import DEFAULT_LIMITS, PRODUCTS
+
+FEW = Customer(id="c", name="c", limits=Limits(rules_per_line=2, diverted_per_hour=7))
+
+
+def world(*rules: Diversion) -> Directory:
+    directory = Directory()
+    directory.registry.load(
+        [
+            FEW,
+            Order(id="o", customer="c", product="sipTrunk 2.0", site=Site(id="s", address="")),
+            Line(id="l1", order="o", kind="registered"),
+            Line(id="l2", order="o", kind="registered"),
+            Block(id="b", order="o", line="l1", base="+493023125"),
+            Number(id="n", order="o", line="l2", number="+496990009000"),
+            *rules,
+        ]
+    )
+    directory.settle()
+    return directory
+
+
+def rule(key: str, scope: Scope) -> Diversion:
+    return Diversion(id=key, order="o", scope=scope, targets=(Target(number="+491713920001"),))
+
+
+ON_L1 = [rule("a", BlockScope(block="b")), rule("b", RangeScope(block="b", first="10", last="19"))]
+ONE_MORE = rule("c", NumberScope(number="+493023125010"))
+
+
+def test_the_customers_own_limits_go_before_those_of_the_product() -> None:
+    trunk = PRODUCTS["sipTrunk 2.0"].limits
+    assert limits_of(None, "sipTrunk 2.0") == trunk
+    assert limits_of(None, "no such product") == DEFAULT_LIMITS
+    limits = order_limits(world(), "o")
+    assert (limits.rules_per_line, limits.diverted_per_hour) == (2, 7)
+    assert (limits.changes_per_hour, limits.diverted_per_day) == (trunk.changes_per_hour, trunk.diverted_per_day)
+
+
+def test_rules_are_counted_by_the_line_of_their_numbers() -> None:
+    assert rules_by_line(world(*ON_L1, rule("o", OrderScope())), "o") == {"l1": 3, "l2": 1}
+
+
+def test_one_rule_too_many_is_refused_and_staff_is_only_told() -> None:
+    directory = world(*ON_L1)
+    refused = rules_fault(ONE_MORE, directory)
+    assert refused is not None
+    assert (refused.type, dict(refused.context)) == ("limit_rules", {"line": "l1", "count": "2", "limit": "2"})
+    told = rules_warning(ONE_MORE, directory)
+    assert told is not None
+    assert told.context["count"] == "3"
+    assert rules_fault(rule("c", NumberScope(number="+496990009000")), directory) is None
+    assert rules_fault(rule("c", OrderScope()), directory) is not None
+
+
+def test_changing_a_rule_needs_no_room() -> None:
+    directory = world(*ON_L1, ONE_MORE)
+    assert rules_fault(ONE_MORE.model_copy(update={"armed": True}), directory) is None
+    moved = ONE_MORE.model_copy(update={"scope": NumberScope(number="+496990009000")})
+    assert rules_fault(moved, directory) is None
+    assert rules_fault(rule("n", NumberScope(number="+493023125011")), directory) is not None
