@@ -152,6 +152,11 @@ class Compiler:
         self._names[name] = tuple(addresses)
         return list(_pages(self._work_out(Marks(lines=set(self._named.get(name, ()))))))
 
+    @property
+    def now(self) -> datetime:
+        """The instant that the table is for."""
+        return self.directory.registry.now
+
     # -- output -------------------------------------------------------------------------------------------------------
 
     def next_change_at(self, now: datetime) -> datetime | None:

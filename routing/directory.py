@@ -6,6 +6,7 @@ rest goes on. A rule can so never take another customer's numbers.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from routing.products import PRODUCTS, product
 from routing.registry import Registry
 from routing.rejection import Fault, fault
 from routing.scopes import Scopes
-from routing.stays import Item, date_faults
+from routing.stays import Item, date_faults, stays
 from routing.target_policy import NATIONAL, CarrierPolicy, TargetPolicy, target_fault, target_policy
 from routing.targets import Owner
 
@@ -145,6 +146,12 @@ class Directory(Scopes):
         """Return what is wrong with the dates of a number or block, or with the move that lies before it."""
         item = self.registry.dated.of.get((kind, key))
         return next(self.item_faults(item), None) if item is not None else None
+
+    def lines_due(self, now: datetime) -> set[str]:
+        """Return the lines to or from which numbers and blocks come and go on the way to ``now``."""
+        dated = self.registry.dated
+        crossed = dated.instants.crossed(self.registry.now, now)
+        return {stay.line for key in crossed for stay in stays(dated.of[key])}
 
     def item_faults(self, item: Item) -> Iterator[Fault]:
         """Yield what is wrong with the dates and the move of a number or block; a move that is over is not looked at."""

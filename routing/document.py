@@ -5,13 +5,14 @@ docs/load-file.md describes the format for people.
 
 import re
 from collections.abc import Callable, Collection, Iterable
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from routing.blocks import parse_block, parse_range
 from routing.crosscheck import crosscheck
 from routing.linefile import LINE_FIELDS, read_line
+from routing.local_time import NoInstantError, read_instant
 from routing.model import (
     Block,
     BlockScope,
@@ -20,6 +21,7 @@ from routing.model import (
     Entity,
     ExtensionRange,
     Limits,
+    Move,
     Number,
     NumberScope,
     Order,
@@ -52,8 +54,10 @@ _ORDER = (
     "blocks",
     "diversions",
 )
-_NUMBER = ("id", "number", "line")
-_BLOCK = ("id", "base", "extensions", "line")
+_ITEM_DATES = ("active_from", "active_until", "move")
+_NUMBER = ("id", "number", "line", *_ITEM_DATES)
+_BLOCK = ("id", "base", "extensions", "line", *_ITEM_DATES)
+_MOVE = ("at", "order", "line")
 _DIVERSION = ("id", "number", "block", "extensions", "to", "armed", "note")
 
 T = TypeVar("T")
@@ -211,10 +215,11 @@ class _Reading:
         number = self.read(lambda: parse_number(text or "", location=group.at("number")).e164) if text is not None else None
         line = self.line(group, only)
         self.allowed(group, "number", held)
+        dates = self.item_dates(group)
         if number is None or line is None:
             return
         key = group.value("id", str) or f"n{number[1:]}"
-        built = build(Number, group, id=key, order=order, line=line, number=number)
+        built = build(Number, group, id=key, order=order, line=line, number=number, **dates)
         if built is not None:
             self.placed.append((place, built))
 
@@ -224,6 +229,7 @@ class _Reading:
         line = self.line(group, only)
         self.allowed(group, "block", held)
         ranges = self.extensions(group)
+        dates = self.item_dates(group)
         if text is None:
             return
         where = group.at("base")
@@ -235,7 +241,7 @@ class _Reading:
         if base is None or line is None:
             return
         key = group.value("id", str) or f"b{base[1:]}"
-        built = build(Block, group, id=key, order=order, line=line, base=base, ranges=ranges)
+        built = build(Block, group, id=key, order=order, line=line, base=base, ranges=ranges, **dates)
         if built is not None:
             self.placed.append((place, built))
 
@@ -315,21 +321,26 @@ class _Reading:
             what, instead = ("blocks", "numbers") if kind == "block" else ("single numbers", "blocks")
             group.say("order_numbers", product=held.name, what=what, instead=instead)
 
+    def item_dates(self, group: Group) -> dict[str, object]:
+        """Read the dates and the move of a number or block."""
+        dates: dict[str, object] = {name: self.date(group, name) for name in ("active_from", "active_until")}
+        if not group.has("move"):
+            return dates
+        inner = Group(group.raw("move"), group.at("move"), self.faults, _MOVE)
+        if inner.sound and not inner.has("at"):
+            inner.say("field_missing", "at", field="at")
+        order, line = inner.value("order", str, needed=True), inner.value("line", str, needed=True)
+        at = self.date(inner, "at")
+        return {**dates, "move": build(Move, inner, at=at, order=order, line=line)}
+
     def date(self, group: Group, field: str) -> datetime | None:
         """Read a day (from midnight in the document's time zone) or a time; without offset it is in that zone too."""
         value = group.raw(field)
-        if isinstance(value, str):
-            text = value
-            try:
-                value = datetime.fromisoformat(text)
-            except ValueError:
-                group.say("field_value", field, text=text[:40], why="it is no date such as 2026-12-01")
-                return None
-        if isinstance(value, datetime):
-            return (value if value.tzinfo is not None else value.replace(tzinfo=self.zone)).astimezone(UTC)
-        if isinstance(value, date):
-            return datetime.combine(value, time(), tzinfo=self.zone).astimezone(UTC)
-        if value is not None:
+        try:
+            return read_instant(value, self.zone)
+        except NoInstantError as error:
+            group.say("field_value", field, text=str(value)[:40], why=str(error))
+        except TypeError:
             group.say("field_type", field, found=named(type(value)), wanted="a date such as 2026-12-01", hint="")
         return None
 

@@ -53,6 +53,33 @@ def midnight(day: date, zone: tzinfo = BERLIN) -> datetime:
     return checked_instant(datetime.combine(day, time(), tzinfo=zone))
 
 
+def read_instant(value: object, zone: tzinfo = BERLIN) -> datetime | None:
+    """Read a date as files have it, None for none: a day, from its midnight on, or a time with or without offset.
+
+    Raises `NoInstantError`, and `TypeError` for what is neither text nor a date.
+    """
+    if isinstance(value, str):
+        value = _read_text(value.strip())
+    if isinstance(value, datetime):
+        return checked_instant(value) if value.tzinfo is not None else instant_of(value, zone)
+    if isinstance(value, date):
+        return midnight(value, zone)
+    if value is not None:
+        raise TypeError
+    return None
+
+
+def _read_text(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise NoInstantError("it is no date such as 2026-12-01 and no time such as 2026-12-01T14:00+01:00") from None
+
+
 def local_day(moment: datetime, zone: tzinfo = BERLIN) -> date:
     """Return the day that the calendar on the wall shows at an instant."""
     return moment.astimezone(zone).date()

@@ -28,14 +28,23 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 _INLINE = 200
 """Changes up to this number are some milliseconds of work."""
-_LONGEST_SLEEP_S = 3600.0
+_LONGEST_SLEEP_S = 1.0
+"""How late a date may be after the clock was set or the machine slept: waits are measured by a clock that does neither."""
 
 
 class Supply:
     """Keeps the engine's table equal to the store."""
 
-    def __init__(self, engine: Engine, compiler: Compiler, new_follower: Callable[[], Follower]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        compiler: Compiler,
+        new_follower: Callable[[], Follower],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """``clock`` tells the time in UTC, also backwards when it was put right."""
         self._engine = engine
+        self._clock = clock
         self._compiler = compiler
         self._new_follower = new_follower
         self._follower = new_follower()
@@ -150,19 +159,31 @@ class Supply:
         self._changed.clear()
 
     async def follow_dates(self) -> None:
-        """Apply what the orders' dates change, when they do."""
+        """Apply what dates change, when they do; by the clock on the wall, also when that is set back or forward."""
         await self.ready.wait()
         while True:
-            at = self._compiler.next_change_at(datetime.now(UTC))
-            wait_s = _LONGEST_SLEEP_S if at is None else (at - datetime.now(UTC)).total_seconds()
             self._moved.clear()
-            try:
+            async with self._lock:
+                deltas, lines, at = await self._advance()
+            if deltas:
+                lines |= {spec["line_id"] for delta in deltas for spec in delta.get("lines", ())}
+                ruled = any(delta.get("rules") or delta.get("rules_removed") for delta in deltas)
+                self.on_changed(None if ruled else lines)
+            wait_s = _LONGEST_SLEEP_S if at is None else (at - self._clock()).total_seconds()
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._moved.wait(), min(max(wait_s, 0.0), _LONGEST_SLEEP_S))
-            except TimeoutError:
-                async with self._lock:
-                    deltas = self._compiler.advance(datetime.now(UTC))
-                    self._apply(deltas)
-                self.on_changed([spec["line_id"] for delta in deltas for spec in delta.get("lines", ())])
+
+    async def _advance(self) -> tuple[list["Delta"], set[str], datetime | None]:
+        """Move the table to the present; return what this changed, lines whose numbers came or went, and when to do it next."""
+        before, now = self._compiler.now, self._clock()
+        at = self._compiler.next_change_at(before)
+        if now >= before and (at is None or now < at):
+            return [], set(), at
+        lines = self._compiler.directory.lines_due(now)
+        # At a midnight there may be thousands of numbers.
+        deltas = await asyncio.to_thread(self._compiler.advance, now)
+        await asyncio.to_thread(self._apply, deltas)
+        return deltas, lines, self._compiler.next_change_at(now)
 
     async def judge_targets(self, carrier: CarrierPolicy) -> None:
         """Judge all targets anew when the carrier's policy is another one."""
@@ -213,12 +234,15 @@ class Supply:
                 continue
             for state in (entity, registry.find(kind, id_)):
                 lines |= registry.lines_of.get(getattr(state, "order", id_), set())
+                move = getattr(state, "move", None)
+                if move is not None:
+                    lines.add(move.line)
         return lines
 
     async def _all(self, entities: list[Entity], *, before_first: Callable[[], Awaitable[None]]) -> None:
         """Compile the full set: into a new table the first time, as a difference later."""
         if self.ready.is_set():
-            await asyncio.to_thread(lambda: self._apply(self._compiler.load(entities, datetime.now(UTC))))
+            await asyncio.to_thread(lambda: self._apply(self._compiler.load(entities, self._clock())))
             return
         table = await asyncio.to_thread(self._first_table, entities)
         await before_first()
@@ -226,13 +250,13 @@ class Supply:
 
     def _first_table(self, entities: list[Entity]) -> RouteTable:
         table = RouteTable()
-        for delta in self._compiler.load(entities, datetime.now(UTC)):
+        for delta in self._compiler.load(entities, self._clock()):
             table.apply(delta)
         self._tell_profiles()
         return table
 
     def _change(self, changes: list[Change]) -> None:
-        self._apply(self._compiler.change(changes, datetime.now(UTC)))
+        self._apply(self._compiler.change(changes, self._clock()))
 
     def _tell_profiles(self) -> None:
         """Let the engine know the profiles of lines before the lines. Those that no line has any more go with the next ones."""
