@@ -1,9 +1,11 @@
 """Whether the entities of a document fit together, and with those that are stored."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
-from routing.blocks import common, too_long
 from routing.directory import Directory
+from routing.foresight import foresee
+from routing.local_time import DAWN, shown
 from routing.model import (
     KINDS,
     Block,
@@ -18,8 +20,9 @@ from routing.model import (
     RangeScope,
     User,
 )
-from routing.numbers import MAX_DIGITS
+from routing.overlaps import block_faults, number_faults
 from routing.rejection import Fault, fault
+from routing.stays import product_fault, stay_at
 from routing.target_policy import NATIONAL, CarrierPolicy
 from routing.targets import check_diversion
 
@@ -27,29 +30,37 @@ _KIND_OF = {cls: kind for kind, cls in KINDS.items()}
 Placed = list[tuple[str, Entity]]
 
 
-def crosscheck(placed: Placed, existing: Iterable[Entity], carrier: CarrierPolicy = NATIONAL) -> list[Fault]:
-    """Return what is wrong with the new entities (each with its place) beside each other and beside ``existing``."""
+def crosscheck(
+    placed: Placed, existing: Iterable[Entity], carrier: CarrierPolicy = NATIONAL, now: datetime = DAWN
+) -> list[Fault]:
+    """Return what is wrong with the new entities (each with its place) beside each other and beside ``existing``.
+
+    Rules are checked as of ``now``, and again for each later instant at which numbers come, go or move. What is over is not looked at.
+    """
     faults, places = _ids(placed)
     stored = list(existing)
     new = {(_KIND_OF[type(entity)], entity.id) for _, entity in placed}
     directory = Directory(carrier)
+    directory.registry.now = now
     directory.registry.load([*(e for e in stored if (_KIND_OF[type(e)], e.id) not in new), *(entity for _, entity in placed)])
     directory.settle()
-    faults += _owners(placed, stored)
+    faults += _owners(placed, stored, now)
     holders = _user_index(directory)
     scopes = _scope_index(directory)
     for place, entity in placed:
         match entity:
             case Number():
-                faults += _number(place, entity, directory)
+                faults += (*_item(place, entity, directory), *number_faults(place, entity, directory))
+            case Block():
+                faults += _item(place, entity, directory)
             case Line():
                 faults += _users(place, entity, holders, places)
             case Diversion():
                 faults += _diversion(place, entity, directory, scopes)
             case _:
                 pass
-    faults += _blocks(placed, directory)
-    return faults
+    faults += block_faults([(place, entity) for place, entity in placed if isinstance(entity, Block)], directory)
+    return faults + _later(placed, directory, faults)
 
 
 def _ids(placed: Placed) -> tuple[list[Fault], dict[tuple[str, str], str]]:
@@ -64,14 +75,23 @@ def _ids(placed: Placed) -> tuple[list[Fault], dict[tuple[str, str], str]]:
     return faults, places
 
 
-def _owners(placed: Placed, stored: list[Entity]) -> Iterator[Fault]:
+def _owners(placed: Placed, stored: list[Entity], now: datetime) -> Iterator[Fault]:
     """An id may be loaded again, but not to take something away from another order or customer."""
-    owned = {(type(entity), entity.id): owner for entity in stored if (owner := _owner(entity)) is not None}
+    owned = {(type(entity), entity.id): entity for entity in stored}
     for place, entity in placed:
         before = owned.get((type(entity), entity.id))
-        if before is not None and before != _owner(entity):
-            kind = _KIND_OF[type(entity)]
-            yield fault("id_taken", place, kind=kind, id=entity.id, owner=before)
+        owner = _owner(before) if before is not None else None
+        if owner is None or owner == _owner(entity) or _has_moved_to(before, entity, now):
+            continue
+        yield fault("id_taken", place, kind=_KIND_OF[type(entity)], id=entity.id, owner=owner)
+
+
+def _has_moved_to(before: Entity | None, entity: Entity, now: datetime) -> bool:
+    """Return whether an item is loaded under the order to which it has moved meanwhile."""
+    if not isinstance(before, Number | Block) or not isinstance(entity, Number | Block):
+        return False
+    stay = stay_at(before, now)
+    return stay is not None and stay.order == entity.order
 
 
 def _owner(entity: Entity) -> str | None:
@@ -88,28 +108,21 @@ def _owner(entity: Entity) -> str | None:
             return None
 
 
-def _line(place: str, entity: Number | Block, directory: Directory) -> Iterator[Fault]:
-    line = directory.registry.lines.get(entity.line)
+def _item(place: str, entity: Number | Block, directory: Directory) -> Iterator[Fault]:
+    """Yield what is wrong with the order, the line, the dates and the move of a number or block."""
+    registry = directory.registry
+    line = registry.lines.get(entity.line)
     where = f"{place}.line"
     if line is None:
         yield fault("reference_missing", where, kind="line", id=entity.line)
     elif line.order != entity.order:
         yield fault("line_other_order", where, line=entity.line, order=entity.order)
-
-
-def _number(place: str, entity: Number, directory: Directory) -> Iterator[Fault]:
-    yield from _line(place, entity, directory)
-    registry = directory.registry
-    where = f"{place}.number"
-    for other in registry.ids_of(entity.number[1:]):
-        if other != entity.id:
-            yield fault("number_taken", where, number=entity.number, other=f"number {other}")
-    part = directory.prefixes.lookup(entity.number[1:])
-    if part is not None:
-        # A number may be taken out of one's own block; out of another customer's it would be theft.
-        block = registry.blocks[part.block]
-        if registry.orders[block.order].customer != registry.orders[entity.order].customer:
-            yield fault("number_taken", where, number=entity.number, other=f"block {block.id}")
+    for found in directory.item_faults(entity):
+        yield Fault(found.type, f"{place}.{found.location}", found.message, found.context)
+    order = registry.orders.get(entity.move.order) if entity.move is not None else None
+    what = product_fault(entity, order) if order is not None else None
+    if what is not None:
+        yield Fault(what.type, f"{place}.{what.location}", what.message, what.context)
 
 
 def _users(place: str, entity: Line, holders: dict[str, list[str]], places: dict[tuple[str, str], str]) -> Iterator[Fault]:
@@ -128,34 +141,6 @@ def _user_index(directory: Directory) -> dict[str, list[str]]:
         for user in line.users:
             held.setdefault(user, []).append(line.id)
     return held
-
-
-def _blocks(placed: Placed, directory: Directory) -> Iterator[Fault]:
-    """Blocks may lie inside each other only where one is the open rest of the other's numbers, and of the same customer."""
-    registry = directory.registry
-    by_base: dict[str, list[Block]] = {}
-    for block in registry.blocks.values():
-        by_base.setdefault(block.base, []).append(block)
-    where = {entity.id: place for place, entity in placed if isinstance(entity, Block)}
-    for block in [entity for _, entity in placed if isinstance(entity, Block)]:
-        yield from _line(where[block.id], block, directory)
-        if too_long(block.base, block.ranges):
-            yield fault("block_long", f"{where[block.id]}.base", limit=str(MAX_DIGITS))
-    for inner in registry.blocks.values():
-        for size in range(2, len(inner.base) + 1):
-            for outer in by_base.get(inner.base[:size], ()):
-                if outer.id == inner.id or (outer.base == inner.base and outer.id < inner.id):
-                    continue
-                yield from _overlap(inner, outer, where)
-
-
-def _overlap(inner: Block, outer: Block, where: dict[str, str]) -> Iterator[Fault]:
-    place, other = (where[inner.id], outer) if inner.id in where else (where.get(outer.id), inner)
-    if place is None:
-        return  # both are stored: not this document's fault
-    example = common(inner.base, inner.ranges, outer.base, outer.ranges)
-    if example is not None:
-        yield fault("block_overlap", f"{place}.base", other=other.id, example=example)
 
 
 def _scope_index(directory: Directory) -> dict[tuple[str, ...], list[str]]:
@@ -180,11 +165,36 @@ def _scope_key(entity: Diversion) -> tuple[str, ...]:
 
 
 def _diversion(place: str, entity: Diversion, directory: Directory, scopes: dict[tuple[str, ...], list[str]]) -> Iterator[Fault]:
-    for found in check_diversion(entity, directory.policy(entity.order), directory):
-        yield Fault(found.type, _in_file(place, found.location, entity), found.message, found.context)
+    yield from _rule(place, entity, directory)
     for key in scopes.get(_scope_key(entity), ()):
         if key != entity.id:
             yield fault("scope_duplicate", place, other=key)
+
+
+def _rule(place: str, entity: Diversion, directory: Directory) -> Iterator[Fault]:
+    belongs = directory.belongs(entity)
+    for found in check_diversion(entity, directory.policy(entity.order), directory):
+        if not belongs and found.type in _BY_PLACE:
+            continue  # where things are when it counts is looked at then
+        yield Fault(found.type, _in_file(place, found.location, entity), found.message, found.context)
+
+
+_BY_PLACE = frozenset({"target_same_line", "target_same_site", "target_loop"})
+
+
+def _later(placed: Placed, directory: Directory, told: list[Fault]) -> list[Fault]:
+    """Return what will be wrong with rules at later instants and is not wrong now. The directory is moved on by this."""
+    rules = [(place, entity) for place, entity in placed if isinstance(entity, Diversion)]
+    seen = {(item.type, item.location) for item in told}
+    faults: list[Fault] = []
+    for at, place, rule in foresee(rules, directory):
+        for found in _rule(place, rule, directory):
+            if (found.type, found.location) not in seen:
+                seen.add((found.type, found.location))
+                since = shown(at)
+                message = f"From {since} on: {found.message}"
+                faults.append(Fault(found.type, found.location, message, {**found.context, "since": since}))
+    return faults
 
 
 def _in_file(place: str, location: str, entity: Diversion) -> str:

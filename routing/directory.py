@@ -147,6 +147,18 @@ class Directory(Scopes):
         item = self.registry.dated.of.get((kind, key))
         return next(self.item_faults(item), None) if item is not None else None
 
+    def advance(self, now: datetime) -> list[Item]:
+        """Move to an instant, for those who only ask; return the numbers and blocks for which something changes there."""
+        registry = self.registry
+        due = registry.due(now)
+        for kind, key, item in due:
+            registry.put(item)
+            if kind == "block":
+                self.reclaim(key)
+                for rule in (*registry.block_rules.get(key, ()), *registry.range_rules.get(key, ())):
+                    self.judge_rule(rule)
+        return [item for _, _, item in due]
+
     def lines_due(self, now: datetime) -> set[str]:
         """Return the lines to or from which numbers and blocks come and go on the way to ``now``."""
         dated = self.registry.dated

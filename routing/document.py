@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from routing.blocks import parse_block, parse_range
 from routing.crosscheck import crosscheck
 from routing.linefile import LINE_FIELDS, read_line
-from routing.local_time import NoInstantError, read_instant
+from routing.local_time import DAWN, NoInstantError, read_instant
 from routing.model import (
     Block,
     BlockScope,
@@ -69,17 +69,18 @@ def parse_document(
     existing: Iterable[Entity] = (),
     registrars: Collection[str] = (),
     carrier: CarrierPolicy = NATIONAL,
+    *,
+    now: datetime = DAWN,
 ) -> list[Entity]:
     """Turn a parsed YAML or JSON document into entities, in the order in which they refer to each other.
 
     ``realm`` is the registrar's, for HA1; ``registrars`` are the names of those of others. ``existing`` are the entities already
     stored; those with the same kind and id are replaced, the others must fit with the new ones. ``carrier`` says what may be a
-    target. Raises `RuleRejected` with all
-    faults at once; then nothing is returned.
+    target; what is over at ``now`` is not checked. Raises `RuleRejected` with all faults at once; then nothing is returned.
     """
     reading = _Reading(realm, registrars, carrier)
     reading.document(obj)
-    found = crosscheck(_attached(reading.placed), existing, carrier)
+    found = crosscheck(_attached(reading.placed), existing, carrier, now)
     reading.faults = _once(reading.faults, found)
     if reading.faults:
         raise RuleRejected(reading.faults)
@@ -228,7 +229,9 @@ class _Reading:
         text = group.value("base", str, needed=True)
         line = self.line(group, only)
         self.allowed(group, "block", held)
+        before = len(self.faults)
         ranges = self.extensions(group)
+        unread = len(self.faults) > before and not ranges
         dates = self.item_dates(group)
         if text is None:
             return
@@ -238,7 +241,7 @@ class _Reading:
         else:
             notation = self.read(lambda: parse_block(text, location=where))
             base, ranges = notation if notation is not None else (None, ranges)
-        if base is None or line is None:
+        if base is None or line is None or unread:
             return
         key = group.value("id", str) or f"b{base[1:]}"
         built = build(Block, group, id=key, order=order, line=line, base=base, ranges=ranges, **dates)

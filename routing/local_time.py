@@ -4,7 +4,7 @@ An instant is an aware `datetime` in UTC. Two of the same local time zone must n
 clock on the wall shows, and in the doubled hour that is the same for two instants.
 """
 
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
@@ -82,9 +82,15 @@ def _read_text(text: str) -> date:
 
 def local_day(moment: datetime, zone: tzinfo = BERLIN) -> date:
     """Return the day that the calendar on the wall shows at an instant."""
-    return moment.astimezone(zone).date()
+    return _local(moment, zone).date()
 
 
 def shown(moment: datetime, zone: tzinfo = BERLIN) -> str:
     """Return an instant as people read it: ``2026-12-01 00:00 CET``; the name of the offset tells a doubled hour apart."""
-    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
+    return _local(moment, zone).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def _local(moment: datetime, zone: tzinfo) -> datetime:
+    """Return an instant on the wall; at the very ends of the calendar there is no other day, so it is one day less there."""
+    day = timedelta(days=1)
+    return min(max(moment, DAWN + day), datetime.max.replace(tzinfo=UTC) - day).astimezone(zone)

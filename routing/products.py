@@ -27,6 +27,7 @@ def _limits(rules: int, changes: int, channels: int) -> ProductLimits:
     return ProductLimits(rules, changes, channels * 20, channels * 100)
 
 
+DEFAULT_LEAD_DAYS = 14
 DEFAULT_LIMITS = _limits(100, 60, 4)
 
 
@@ -45,6 +46,8 @@ class Product:
     numbers: tuple[NumberKind, ...]
     """Which numbers an order may have."""
     limits: ProductLimits = DEFAULT_LIMITS
+    edit_lead_days: int = DEFAULT_LEAD_DAYS
+    """So many days before calls reach its numbers, customers may begin to manage their targets (`routing.lead`)."""
     site_share: float = 1.0
     """The share of a site's lines that are down when the site is."""
     eligible: bool = True

@@ -202,12 +202,16 @@ class Registry:
 
     def entities(self) -> list[Entity]:
         """Return all entities as they are stored."""
-        dated = self.dated.of
-        numbers = (self.find("number", key) for key in self.numbers if ("number", key) not in dated)
-        blocks = (block for key, block in self.blocks.items() if ("block", key) not in dated)
-        singles: list[Entity] = [number for number in numbers if number is not None]
+        numbers = (self.find("number", key) for key in self.numbers if ("number", key) not in self.dated.of)
+        dated = (item for item in self.dated.of.values() if isinstance(item, Number))
+        singles: list[Entity] = [*(number for number in numbers if number is not None), *dated]
         parents = (*self.customers.values(), *self.users.values(), *self.orders.values(), *self.lines.values())
-        return [*parents, *blocks, *singles, *dated.values(), *self.diversions.values()]
+        return [*parents, *self.stored_blocks(), *singles, *self.diversions.values()]
+
+    def stored_blocks(self) -> Iterator[Block]:
+        """Yield all blocks as they are stored, also those that are not there now."""
+        yield from (block for key, block in self.blocks.items() if ("block", key) not in self.dated.of)
+        yield from (item for item in self.dated.of.values() if isinstance(item, Block))
 
     def _there(self, item: Item) -> tuple[str, str] | None:
         """Return order and line of an item now, None when it is not there; note its dates if it has some."""

@@ -40,6 +40,13 @@ class Scopes:
         block = self.block_of(diversion)
         return block.base if block is not None else None
 
+    def belongs(self, diversion: Diversion) -> bool:
+        """Return whether the number or block of a rule, if it is for one, belongs to the rule's order now."""
+        if isinstance(diversion.scope, NumberScope):
+            owner = self.owner(diversion.scope.number)
+            return owner is not None and owner.order == diversion.order
+        return self.in_time(diversion)
+
     def misscoped(self, diversion: Diversion) -> Fault | None:
         """Return what is wrong with the references of a diversion; whose its number is, is not looked at.
 

@@ -64,6 +64,18 @@ def instants_of(item: Item) -> Iterator[datetime]:
                 yield time
 
 
+def told(item: Item) -> str:
+    """Say in a sentence when an item belongs to whom."""
+    name = f"Block {item.base}…" if isinstance(item, Block) else f"Number {item.number}"
+    found = [f"order {stay.order} on line {stay.line}{_span(stay)}" for stay in stays(item)]
+    return f"{name} belongs to {', then to '.join(found)}." if found else f"{name} belongs to nobody: its dates leave no time."
+
+
+def _span(stay: Stay) -> str:
+    since = f" from {shown(stay.start)}" if stay.start is not None else ""
+    return f"{since} until {shown(stay.end)}" if stay.end is not None else f"{since} on" if since else ""
+
+
 def date_faults(item: Item) -> Iterator[Fault]:
     """Yield what is wrong with the dates of an item, looked at alone."""
     first, last, move = item.active_from, item.active_until, item.move

@@ -8,9 +8,10 @@ that every text is read back as it was.
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Final
 
+from routing.local_time import NoInstantError, read_instant
 from routing.rejection import reject
 
 _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
@@ -127,11 +128,12 @@ def instant(cell: str, column: str, zone: tzinfo) -> datetime | None:
     try:
         if match is not None:
             day = date(int(match["y"]), int(match["m"]), int(match["d"]))
-            found = datetime.combine(day, time(int(match["H"] or 0), int(match["M"] or 0)))
-        else:
-            found = datetime.fromisoformat(text)
-        return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
+            text = datetime.combine(day, time(int(match["H"] or 0), int(match["M"] or 0))).isoformat()
+        datetime.fromisoformat(text)
+        return read_instant(text, zone)
+    except NoInstantError as error:
+        raise reject("field_value", column, text=_short(cell), why=str(error)) from None
+    except ValueError:
         why = "it is no date such as 2026-12-01 or 01.12.2026 08:00"
         raise reject("field_value", column, text=_short(text), why=why) from None
 

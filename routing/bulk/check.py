@@ -107,7 +107,7 @@ def check_with(
             sound.append((place, entity))
     faults.add(*here.needed(names))
     staying = (entity for name, entity in known.items() if name not in gone)
-    faults.add(*_by_row(crosscheck(sound, staying), "target" if reading.simple else "targets"))
+    faults.add(*_by_row(crosscheck(sound, staying, now=reading.now), "target" if reading.simple else "targets"))
 
 
 _SILENT = "follows"
@@ -182,7 +182,7 @@ def _by_row(faults: list[Fault], targets: str) -> Iterator[Fault]:
     """Name places as columns: a load file's ``to`` is the column ``targets`` here."""
     for one in faults:
         row = row_of(one.location)
-        field = one.location[len(row) :].lstrip(".").partition("[")[0]
+        field = one.location[len(row) :].lstrip(".").partition("[")[0].replace("move.", "move_")
         column = {"to": targets, "": ""}.get(field, field.removeprefix("scope."))
         yield Fault(one.type, f"{row}.{column}" if column else row, one.message, one.context)
 

@@ -7,7 +7,7 @@ what is stored as it is; a cell that is there and empty means empty.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -17,6 +17,7 @@ from routing.bulk.faults import Faults
 from routing.bulk.rows import Cells, entity_of
 from routing.bulk.sheets import FILES, SHEETS, ZONE, Sheet, fold, row_of
 from routing.bulk.tables import Row, Table, decode
+from routing.local_time import DAWN
 from routing.model import KINDS, Entity, Order
 from routing.reader import why_not
 from routing.rejection import Fault, RuleRejected, fault
@@ -35,6 +36,8 @@ class Reading:
     known: Known
     realm: str
     zone: tzinfo = ZONE
+    now: datetime = DAWN
+    """Of numbers that move, what is over at this time is not checked."""
     placed: list[tuple[str, Entity]] = field(default_factory=list)
     """Place (``rules.csv:17``) and entity."""
     unread: set[tuple[str, str]] = field(default_factory=set)

@@ -17,6 +17,13 @@ What = Annotated[
     ),
 ]
 
+InOrder = Annotated[
+    str,
+    typer.Option(
+        "--order", metavar="ID", help="The rule for the time when it belongs to this order; default: now, or else next."
+    ),
+]
+
 
 @app.command("set")
 def set_targets(
@@ -27,23 +34,24 @@ def set_targets(
         typer.Option("--to", metavar="TARGET", help="Where calls go; repeat in order. A base followed by … keeps the extension."),
     ],
     disarmed: Annotated[bool, typer.Option("--disarmed", help="Save the targets without switching the diversion on.")] = False,
+    order: InOrder = "",
     config: ConfigFile = None,
     socket: SocketPath = None,
 ) -> None:
     """Set the targets of a diversion and arm it, e.g. sipproxy divert set +493023125010 --to 017139200 10."""
-    _show(connect(config, socket).request("divert", action="set", what=what, to=to, armed=not disarmed))
+    _show(connect(config, socket).request("divert", action="set", what=what, to=to, armed=not disarmed, order=order))
 
 
 @app.command()
-def arm(what: What, config: ConfigFile = None, socket: SocketPath = None) -> None:
+def arm(what: What, order: InOrder = "", config: ConfigFile = None, socket: SocketPath = None) -> None:
     """Switch a diversion on: from now on calls are diverted while the line is down."""
-    _show(connect(config, socket).request("divert", action="arm", what=what))
+    _show(connect(config, socket).request("divert", action="arm", what=what, order=order))
 
 
 @app.command()
-def disarm(what: What, config: ConfigFile = None, socket: SocketPath = None) -> None:
+def disarm(what: What, order: InOrder = "", config: ConfigFile = None, socket: SocketPath = None) -> None:
     """Switch a diversion off; its targets stay saved."""
-    _show(connect(config, socket).request("divert", action="disarm", what=what))
+    _show(connect(config, socket).request("divert", action="disarm", what=what, order=order))
 
 
 def _show(result: dict[str, Any]) -> None:

@@ -1,14 +1,17 @@
 """``divert``: set the targets of a number, block or order, arm and disarm."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
 from routing.document import read_target
-from routing.model import BlockScope, Diversion, NumberScope, OrderScope, Scope, Target
+from routing.lead import lead_fault
+from routing.model import Block, BlockScope, Diversion, NumberScope, OrderScope, Scope, Target, User
 from routing.numbers import parse_number, pretty
 from routing.rejection import Fault, RuleRejected
+from routing.stays import stays
 from routing.targets import TargetPolicy, check_diversion
 from rules_store import ABSENT, ConflictError, NumberTakenError, Stored, StoreError
 from sipproxy.admin.protocol import Json
@@ -41,12 +44,16 @@ async def divert(service: "Service", args: dict[str, Json]) -> Json:
     action, what = argument(args, "action", str), argument(args, "what", str)
     try:
         async with service.supply.settled() as compiler:
-            place = _place(compiler.directory, what)
+            place = _place(compiler.directory, what, argument(args, "order", str, default=""))
             change = _change(action, place, args, compiler.directory)
         current = await _current(service, place)
         diversion = change(current.entity if current is not None else None)
         async with service.supply.settled() as compiler:
-            faults = check_diversion(diversion, compiler.directory.policy(place.order), compiler.directory)
+            directory = compiler.directory
+            user = _user(directory, args)
+            # Switching off is always possible.
+            early = lead_fault(diversion, directory.registry, datetime.now(UTC), user) if action != "disarm" else None
+            faults = [early] if early else check_diversion(diversion, directory.policy(place.order), directory)
         if faults:
             raise RuleRejected(faults)  # noqa: TRY301 - one exit for refusals
         stored = await service.rules.put(diversion, expect=current.version if current is not None else ABSENT)
@@ -65,8 +72,11 @@ async def divert(service: "Service", args: dict[str, Json]) -> Json:
     }
 
 
-def _place(directory: "Directory", what: str) -> Place:
-    """Find what ``what`` names. Raises `AdminError`, or `RuleRejected` for a text that is no number."""
+def _place(directory: "Directory", what: str, order: str) -> Place:
+    """Find what ``what`` names, with ``order`` as it belongs to that one at some time: rules may be written before a move.
+
+    Raises `AdminError`, or `RuleRejected` for a text that is no number.
+    """
     registry = directory.registry
     kind, colon, name = what.partition(":")
     if colon and kind == "order":
@@ -75,18 +85,41 @@ def _place(directory: "Directory", what: str) -> Place:
         rules = frozenset(registry.order_rules.get(name, ()))
         return Place(name, OrderScope(), f"order {name}", f"{name}.order", rules)
     if colon and kind == "block":
-        block = registry.blocks.get(name)
-        if block is None:
+        stored = registry.find("block", name)
+        if not isinstance(stored, Block):
             raise AdminError("unknown", f"there is no block {name!r}", "give the id that the loaded document has")
+        block = registry.blocks.get(name, stored)
         rules = frozenset(registry.block_rules.get(name, ()))
-        return Place(block.order, BlockScope(block=name), f"block {pretty(block.base)} …", f"{name}.block", rules)
+        new_id = f"{name}.block" if (order or block.order) == stored.order else f"{order or block.order}.{name}.block"
+        return Place(order or block.order, BlockScope(block=name), f"block {pretty(block.base)} …", new_id, rules)
     number = parse_number(what).e164
-    place = directory.place(number[1:])
-    if place is None:
-        raise AdminError("unknown", f"{pretty(number)} is not one of our numbers", "load its order first: sipproxy load FILE")
+    owner = _order_of(directory, number, order)
+    if owner is None:
+        of = f" of order {order}" if order else ""
+        message = f"{pretty(number)} is not one of our numbers{of}"
+        raise AdminError("unknown", message, "load its order first: sipproxy load FILE")
     rules = frozenset(registry.number_rules.get(number[1:], ()))
-    label, new_id = f"number {pretty(number)}", f"{place.order}.n{number[1:]}"
-    return Place(place.order, NumberScope(number=number), label, new_id, rules)
+    return Place(owner, NumberScope(number=number), f"number {pretty(number)}", f"{owner}.n{number[1:]}", rules)
+
+
+def _order_of(directory: "Directory", number: str, order: str) -> str | None:
+    """Return the order that a number belongs to: now, or else next."""
+    if order:
+        return order if directory.owner_in(number, order) is not None else None
+    owner = directory.owner(number)
+    if owner is not None:
+        return owner.order
+    now = directory.registry.now
+    to_come = (stay for item in directory.registry.dated.with_number(number[1:]) for stay in stays(item))
+    return next((stay.order for stay in to_come if stay.end is None or stay.end > now), None)
+
+
+def _user(directory: "Directory", args: dict[str, Json]) -> User | None:
+    """Return on whose behalf it is done, None for staff at the admin socket. Raises `AdminError`."""
+    key = argument(args, "user", str, default="")
+    if key and key not in directory.registry.users:
+        raise AdminError("unknown", f"there is no user {key!r}")
+    return directory.registry.users.get(key)
 
 
 def _change(action: str, place: Place, args: dict[str, Json], directory: "Directory") -> Callable[[Diversion | None], Diversion]:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from routing.stays import told
 from sipproxy._engine import EngineError
 from sipproxy.admin.protocol import Json
 from sipproxy.errors import AdminError
@@ -23,8 +24,10 @@ async def explain(service: "Service", args: dict[str, Json]) -> Json:
         explanation = service.engine.explain(number, interconnect)
     except EngineError as error:
         raise AdminError("refused", str(error)) from None
+    called = explanation["number"] or ""
     async with service.supply.settled() as compiler:
-        rules = compiler.explain_rules(explanation["number"] or "")
+        rules = compiler.explain_rules(called)
+        dates = [told(item) for item in compiler.directory.registry.dated.with_number(called.removeprefix("+"))]
     line, rule = explanation["line"], explanation["rule"]
     result: dict[str, Any] = {
         **explanation,
@@ -34,9 +37,11 @@ async def explain(service: "Service", args: dict[str, Json]) -> Json:
         "rules": [
             {"rule_id": r.rule_id, "level": r.level, "armed": r.armed, "applies": r.applies, "text": r.text} for r in rules
         ],
+        "dates": dates,
     }
     *steps, decision = explanation["trace"]
-    result["trace"] = [*steps, *({"step": "rule", "text": r.text} for r in rules if not r.applies), decision]
+    passed_over = ({"step": "rule", "text": r.text} for r in rules if not r.applies)
+    result["trace"] = [*steps, *({"step": "dates", "text": text} for text in dates), *passed_over, decision]
     return result
 
 

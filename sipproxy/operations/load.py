@@ -59,7 +59,7 @@ async def _parsed(service: "Service", name: str, text: str, document: Any, known
     existing = [stored.entity for stored in known.values()]
     carrier = carrier_policy(configuration.targets)
     try:
-        return await asyncio.to_thread(parse_document, document, realm, existing, registrars, carrier)
+        return await asyncio.to_thread(parse_document, document, realm, existing, registrars, carrier, now=datetime.now(UTC))
     except RuleRejected as error:
         raise rejected(error, name, await asyncio.to_thread(lines_of, text)) from None
 

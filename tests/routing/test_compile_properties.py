@@ -93,6 +93,20 @@ def fresh_problems(world: Any, now: datetime) -> Any:
     return compiler.problems()
 
 
+@settings(max_examples=100, deadline=None)
+@given(worlds(), NOWS, NOWS)
+def test_nothing_changes_before_the_next_instant_that_was_named(world: list[Entity], now: datetime, later: datetime) -> None:
+    compiler = Compiler()
+    list(compiler.load(world_of(world), now))
+    at = compiler.next_change_at(now)
+    assert at is None or at > now
+    if later < now or (at is not None and later >= at):
+        return
+    assert compiler.advance(later) == []
+    assert compiled(world_of(world), later).same_as(compiled(world_of(world), now))
+    assert compiler.next_change_at(later) == at
+
+
 @settings(max_examples=60, deadline=None)
 @given(worlds(), NOWS)
 def test_the_engine_finds_the_same_line_and_rule_as_the_oracle(world: list[Entity], now: datetime) -> None:
