@@ -183,6 +183,10 @@ class Supply:
         # At a midnight there may be thousands of numbers.
         deltas = await asyncio.to_thread(self._compiler.advance, now)
         await asyncio.to_thread(self._apply, deltas)
+        if deltas:
+            late_ms = round((self._clock() - at).total_seconds() * 1000) if at is not None and at <= now else None
+            numbers = sum(len(delta.get("exact", ())) + len(delta.get("prefixes", ())) for delta in deltas)
+            _log.info("a date has come", at=str(at or now), late_ms=late_ms, numbers=numbers)
         return deltas, lines, self._compiler.next_change_at(now)
 
     async def judge_targets(self, carrier: CarrierPolicy) -> None:
