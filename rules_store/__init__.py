@@ -3,7 +3,10 @@
 Not here: what the rules mean (`routing`), who may change them (`portal`). See docs/store.md.
 """
 
+from rules_store.audit import audit_lines, audit_record
 from rules_store.connection import StoreConnection
+from rules_store.customer_export import export_customer
+from rules_store.erasure import Erasure
 from rules_store.errors import ConflictError, NotSavedError, NumberTakenError, StoreError, VersionGoneError
 from rules_store.event_feed import EventFeed, Gap
 from rules_store.events import Entry, EventStore, Retention, StoredEvent
@@ -46,6 +49,7 @@ __all__ = [
     "ConflictError",
     "Delete",
     "Entry",
+    "Erasure",
     "EventFeed",
     "EventStore",
     "Expect",
@@ -72,5 +76,8 @@ __all__ = [
     "VersionLog",
     "Via",
     "Write",
+    "audit_lines",
+    "audit_record",
+    "export_customer",
     "migrate",
 ]

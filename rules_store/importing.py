@@ -251,14 +251,31 @@ async def forget_imports(connection: StoreConnection, older_than: int = 0) -> se
     found: Any = await connection.repeat(lambda client: client.zrange(schema.IMPORTS, 0, -1, desc=True, withscores=True))
     kept: set[str] = set()
     for member, switched in found:
-        generation = member.decode(errors="replace").partition(" ")[2]
+        version, _, generation = member.decode(errors="replace").partition(" ")
         if len(kept) < connection.settings.imports_kept and switched >= older_than:
             kept.add(generation)
             continue
+        await _forget_removals(connection, version.encode())
         keys = _set_aside(generation)
         await connection.repeat(lambda client, keys=keys: client.unlink(*keys))  # type: ignore[misc]
         await connection.repeat(lambda client, member=member: client.zrem(schema.IMPORTS, member))  # type: ignore[misc]
     return kept
+
+
+async def _forget_removals(connection: StoreConnection, version: bytes) -> None:
+    """Remove the tombstones of what an import removed: what they point to goes."""
+    cursor = 0
+    while True:
+        key = schema.gone(connection.generation)
+        found: Any
+        cursor, found = await connection.repeat(
+            lambda client, key=key, cursor=cursor: client.hscan(key, cursor, count=PAGE)  # type: ignore[misc]
+        )
+        names = [name for name, removed in found.items() if removed == version]
+        if names:
+            await connection.repeat(lambda client, key=key, names=names: client.hdel(key, *names))  # type: ignore[misc]
+        if not cursor:
+            return
 
 
 def _set_aside(generation: str) -> list[str]:

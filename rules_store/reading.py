@@ -41,6 +41,29 @@ async def with_generation(connection: StoreConnection, command: Command) -> Any:
     return await connection.repeat(once)
 
 
+async def read_raw_page(
+    connection: StoreConnection, kind: str, start: str, size: int
+) -> tuple[list[tuple[str, bytes | None]], str | None, str]:
+    """Read one page of a kind unparsed: (id, record) in the order of the ids, where the next page starts, and the key.
+
+    Raises `StoreError`; for an index or hash of the wrong type too.
+    """
+    while True:
+        generation = connection.generation
+        keys = [schema.GENERATION, schema.entities(generation, kind), schema.index(generation, kind)]
+        reply = await connection.run("page", keys, [generation, start, size])
+        if reply[0] == b"ok":
+            break
+        if reply[0] == b"broken":
+            raise BrokenKeyError(reply[1].decode(errors="replace"), connection.where)
+        connection.generation = reply[1].decode()
+    pairs: list[Any] = reply[1]
+    last = pairs[-2] if len(pairs) == 2 * size else None
+    following = None if last is None else "(" + last.decode(errors="surrogateescape")
+    page = [(raw.decode(errors="replace"), record) for raw, record in zip(pairs[::2], pairs[1::2], strict=True)]
+    return page, following, keys[1]
+
+
 async def read_page(
     connection: StoreConnection,
     kind: str,
@@ -53,20 +76,10 @@ async def read_page(
     In place of a record that does not parse stands its id: it exists, but nobody can say what it is.
     Raises `StoreError`; for an index or hash of the wrong type too.
     """
-    while True:
-        generation = connection.generation
-        keys = [schema.GENERATION, schema.entities(generation, kind), schema.index(generation, kind)]
-        reply = await connection.run("page", keys, [generation, start, size])
-        if reply[0] == b"ok":
-            break
-        if reply[0] == b"broken":
-            raise BrokenKeyError(reply[1].decode(errors="replace"), connection.where)
-        connection.generation = reply[1].decode()
+    page, following, key = await read_raw_page(connection, kind, start, size)
     found: list[Stored[Entity] | str] = []
-    pairs = reply[1]
-    for raw_id, record in zip(pairs[::2], pairs[1::2], strict=True):
-        entity_id = raw_id.decode(errors="replace")
-        where = f"{keys[1]} {entity_id}"
+    for entity_id, record in page:
+        where = f"{key} {entity_id}"
         stored = (
             codec.decode_record(kind, entity_id, record, where)
             if record is not None
@@ -79,5 +92,4 @@ async def read_page(
             found.append(entity_id)
         else:
             found.append(stored)
-    last = pairs[-2] if len(pairs) == 2 * size else None
-    return found, None if last is None else "(" + last.decode(errors="surrogateescape")
+    return found, following

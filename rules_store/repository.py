@@ -23,7 +23,7 @@ ENTITY_MAX: Final = 256 * 1024
 
 
 class RulesStore:
-    """Customers, orders, lines, blocks, numbers and diversions.
+    """Customers, users, orders, lines, blocks, numbers and diversions.
 
     Every write is on disk when the call returns (see docs/store.md, "Saved"). All methods raise `StoreError`.
     """

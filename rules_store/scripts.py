@@ -11,6 +11,7 @@ from typing import Final
 _COMMON: Final = {
     "write": ("records", "versions"),
     "trim_log": ("records", "versions"),
+    "log_note": ("records", "versions"),
     "import_commit": ("records", "versions"),
     "prepare": ("records",),
     "import_begin": ("records",),

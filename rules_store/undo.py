@@ -1,8 +1,8 @@
 """Taking a version back: a new write that restores what stood there before.
 
 It expects to find the entity as that version left it. If somebody changed it since, it is refused by a `ConflictError` with
-the present state and the one that was wanted; ``force`` writes over that. Changes that were taken back themselves do not
-stand in the way, so that several are undone one after the other. What is undone can be undone in turn, for it is a
+the present state and the one that was wanted; ``force`` writes over that. Changes that were taken back themselves, or
+changed nothing, do not stand in the way, so that several are undone one after the other. What is undone can be undone in turn, for it is a
 version like any other. Whether the restored state still fits (a number that is somebody else's now, a line that is gone)
 is seen by the store for numbers, and by the caller for everything else: `Undo.plan` shows what would be written.
 
@@ -100,13 +100,18 @@ class Undo:
         return Delete(entry.kind, entry.id, expect) if before is None else Put(before, expect)
 
     async def _is_as_after(self, entry: Version, stands: int | None) -> bool:
-        """Whether the entity is as ``entry`` left it: in that version, or in one that took back all that came after."""
+        """Whether the entity is as ``entry`` left it: in that version, or after others that changed nothing or took each other back."""
         for _ in range(_FAR):
             if stands is None or stands <= entry.version:
                 return stands == entry.version
             version = await self._log.version(stands)
-            if version is None or version.undoes is None:
+            if version is None or version.op not in {"put", "delete"}:
                 return False
+            if version.undoes is None:
+                if not _changed_nothing(version):
+                    return False
+                stands = version.previous
+                continue
             undone = await self._own_change(version.undoes, entry)
             stands = undone.previous if undone is not None else None
         return False
@@ -175,6 +180,12 @@ class Undo:
         while page := await self._connection.repeat(lambda client, at=at: client.lrange(names, at, at)):  # type: ignore[misc]
             yield {_split(name): b"" for name in page[0].split(b"\n") if name not in held}
             at += 1
+
+
+def _changed_nothing(version: Version) -> bool:
+    """Whether a version is the one before once more. Where there are secrets that cannot be seen."""
+    state = version.after
+    return state is not None and state == version.before and not state.get("credentials")
 
 
 def _restored(kind: str, entity_id: str, record: bytes, version: int) -> Entity | None:

@@ -40,8 +40,13 @@ class VersionLog:
         self._connection = connection
 
     async def version(self, version: int) -> Version | None:
-        """Return one entry; None when it is not in the log (any more), or when nothing was changed under that number."""
+        """Return one entry; None when it is not in the log (any more), or when nothing was changed under that number.
+
+        For the version of what a large import brought, that is the entry of the import.
+        """
         found = await self.between(version, version)
+        if not found and (place := (await imports(self._connection)).get(version)) is not None:
+            found = await self.between(place[0], place[0])
         return found[0] if found else None
 
     async def between(self, first: int, last: int) -> list[Version]:
@@ -72,28 +77,37 @@ class VersionLog:
             step = await self._import_of(kind, entity_id, places[start], after)
             if step is None:
                 break
-            found.append(step)
+            if step.before is not None or step.after is not None:  # else it removed what was not there
+                found.append(step)
             start, after = step.previous, step.before
         return found
 
     async def log(
-        self, *, since_unix_ms: int = 0, until_unix_ms: int | None = None, customer: str | None = None
+        self,
+        *,
+        since_unix_ms: int = 0,
+        until_unix_ms: int | None = None,
+        customer: str | None = None,
+        before: int | None = None,
     ) -> AsyncIterator[list[Version]]:
         """Yield the entries of a span of time by pages, newest first; ``until_unix_ms`` itself is not in it.
 
-        With ``customer`` what is his, and all large imports, which may hold something of his.
+        With ``customer`` what is his, and all large imports, which may hold something of his. ``before``: only versions below,
+        to go on after a page.
         """
-        pages = self._all(until_unix_ms) if customer is None else self._of_customer(customer)
+        pages = self._all(until_unix_ms, before) if customer is None else self._of_customer(customer)
         async for page in pages:
             chosen = [
                 entry
                 for entry in page
-                if entry.at_unix_ms >= since_unix_ms and (until_unix_ms is None or entry.at_unix_ms < until_unix_ms)
+                if entry.at_unix_ms >= since_unix_ms
+                and (until_unix_ms is None or entry.at_unix_ms < until_unix_ms)
+                and (before is None or entry.version < before)
             ]
             if chosen:
                 yield chosen
             # A clock may have been set back between two entries, hardly by a page.
-            if all(entry.at_unix_ms < since_unix_ms for entry in page):
+            if page and all(entry.at_unix_ms < since_unix_ms for entry in page):
                 return
 
     async def trim(self, step: int = 256) -> int:
@@ -147,12 +161,14 @@ class VersionLog:
             previous, before = split[0], redacted(split[1], kind)
         return entry.as_change(kind, entity_id, before, after, previous)
 
-    async def _all(self, until_unix_ms: int | None) -> AsyncIterator[list[Version]]:
+    async def _all(self, until_unix_ms: int | None, before: int | None) -> AsyncIterator[list[Version]]:
         if until_unix_ms is None:
             text: Any = await self._connection.repeat(lambda client: client.get(schema.SEQ))
             end = int(text) if text and text.isdigit() else 0
         else:
             end = await version_before(self._connection, until_unix_ms)
+        if before is not None:
+            end = min(end, before - 1)
         while end > 0 and (page := await entries_down_from(self._connection, end)):
             yield parsed(page)
             end = number_of(page[-1]) - 1

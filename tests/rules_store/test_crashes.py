@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from routing.model import Customer, Number
+from routing.model import Customer, Entity, Number
 from rules_store import (
     ABSENT,
+    Author,
     ConflictError,
     Delete,
     Follower,
@@ -22,6 +24,10 @@ from rules_store import (
     StoreConnection,
     StoreError,
     StoreSettings,
+    Undo,
+    VersionGoneError,
+    VersionLog,
+    Write,
     schema,
 )
 from rules_store.importing import Import
@@ -68,6 +74,95 @@ async def test_random_writers_lose_nothing_and_repeat_nothing(settings: StoreSet
             assert found == expected
             assert await store.sequence() == 6 * 25, "every write was counted once"
             assert following.follower.resyncs == 0
+
+
+class Writer:
+    """Changes a few customers and numbers at random, and keeps what was acknowledged: version → (kind, id, what is there)."""
+
+    def __init__(self, connection: StoreConnection, name: str, chance: random.Random) -> None:
+        self.author = Author(name, "api")
+        self.acknowledged: dict[int, tuple[str, str, Entity | None]] = {}
+        self._store, self._undo = RulesStore(connection), Undo(connection)
+        self._chance = chance
+        self._mine: list[int] = []
+
+    async def write(self) -> None:
+        """Do one thing; what is refused changes nothing."""
+        dice = self._chance.random()
+        with contextlib.suppress(ConflictError, NumberTakenError, VersionGoneError):
+            if dice < 0.2 and self._mine:
+                await self._take_back(self._chance.choice(self._mine))
+            else:
+                await self._change([self._one() for _ in range(1 + int(3 * self._chance.random()))])
+
+    def _one(self) -> Write:
+        n = self._chance.randrange(8)
+        if self._chance.random() < 0.2:
+            return Delete(*self._chance.choice([("customer", f"C{n}"), ("number", f"N{n}")]))
+        if self._chance.random() < 0.5:
+            return Put(Customer(id=f"C{n}", name=f"{self._chance.random()}"))
+        return Put(Number(id=f"N{n}", order="A1", line="L1", number=f"+49302312500{self._chance.randrange(8)}"))
+
+    async def _change(self, writes: list[Write]) -> None:
+        named = {(w.kind, w.id) if isinstance(w, Delete) else (type(w.entity).__name__.lower(), w.entity.id): w for w in writes}
+        versions = await self._store.write_many(list(named.values()), author=self.author)
+        self._keep(versions, list(named.items()))
+
+    async def _take_back(self, version: int) -> None:
+        plan = await self._undo.plan(version, whole_write=True)
+        versions = await self._undo.carry_out(plan, self.author)
+        entries = [((entry.kind, entry.id), write) for entry, write in zip(plan.entries, plan.writes, strict=True)]
+        self._keep(versions, entries)
+
+    def _keep(self, versions: list[int], writes: list[tuple[tuple[str, str], Write]]) -> None:
+        for version, ((kind, entity_id), write) in zip(versions, writes, strict=True):
+            self.acknowledged[version] = (kind, entity_id, write.entity if isinstance(write, Put) else None)
+            self._mine.append(version)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_every_saved_version_is_in_the_log_once_and_all_followers_converge(settings: StoreSettings, seed: int) -> None:
+    async with StoreConnection(settings) as connection, StoreConnection(settings) as guest:
+        writers = [Writer(connection if n % 2 else guest, f"writer {n}", random.Random(100 * seed + n)) for n in range(6)]
+        done = 0
+
+        async def work(writer: Writer) -> None:
+            nonlocal done
+            for _ in range(25):
+                await writer.write()
+                done += 1
+                if done % 25 == 0:  # the other writers are in the middle of something
+                    kill(connection)
+
+        async with Following(connection) as one, Following(guest, page_size=3) as other:
+            await asyncio.wait_for(asyncio.gather(*(work(writer) for writer in writers)), 90)
+            store, log = RulesStore(connection), VersionLog(connection)
+            found = await contents(store)
+            await one.caught_up(store)
+            await other.caught_up(store)
+
+        saved = {version: what for writer in writers for version, what in writer.acknowledged.items()}
+        assert sorted(saved) == list(range(1, await store.sequence() + 1)), "no version was given twice, none was written unseen"
+        entries = [entry async for page in log.log() for entry in page][::-1]
+        assert [entry.version for entry in entries] == sorted({entry.version for entry in entries})
+        state: dict[tuple[str, str], tuple[int, dict[str, object]]] = {}
+        histories: dict[tuple[str, str], list[int]] = {}
+        for entry in entries:
+            kind, entity_id, entity = saved.pop(entry.version)
+            name = (entry.kind, entry.id)
+            assert name == (kind, entity_id)
+            assert entry.after == (None if entity is None else entity.model_dump(mode="json"))
+            assert entry.before == (state[name][1] if name in state else None), "each begins where the one before ended"
+            assert entry.previous == (histories[name][-1] if name in histories else None)
+            histories.setdefault(name, []).append(entry.version)
+            if entry.after is None:
+                del state[name]
+            else:
+                state[name] = (entry.version, entry.after)
+        assert all(entity is None for _, _, entity in saved.values()), "only the removal of nothing is not in the log"
+        assert {name: version for name, (version, _) in state.items()} == {name: version for name, (version, _) in found.items()}
+        for name, versions in histories.items():
+            assert [entry.version for entry in await log.history(*name, limit=1000)] == versions[::-1]
 
 
 async def test_an_import_is_invisible_until_it_is_whole(connection: StoreConnection, store: RulesStore) -> None:

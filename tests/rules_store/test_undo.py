@@ -276,6 +276,36 @@ async def there_and_back(connection: StoreConnection, groups: list[list[Write]])
         assert await entities(store) == states[position + 1]
 
 
+async def test_a_version_that_changed_nothing_does_not_stand_in_the_way(store: RulesStore, undo: Undo) -> None:
+    await store.put(rule())
+    changed = await store.put(rule(armed=True))
+    await store.put(rule(armed=True), author=BOB)
+    await undo.undo(changed.version, EVE)
+    assert (await entities(store))["diversion", "R1"] == rule()
+
+
+async def test_a_new_password_stands_in_the_way_though_the_log_does_not_show_it(store: RulesStore, undo: Undo) -> None:
+    def line(ha1: str, *users: str) -> Line:
+        credential = Credential(username="u", algorithm="MD5", ha1=ha1)
+        return Line(id="L1", order="A1", kind="registered", users=users, credentials=(credential,))
+
+    await store.put(line(HA1))
+    changed = await store.put(line(HA1, "a"))
+    await store.put(line("f" * 32, "a"))
+    with pytest.raises(ConflictError) as caught:
+        await undo.undo(changed.version, EVE)
+    assert HA1 not in "".join(map(str, caught.value.differences()))
+
+
+async def test_two_editors_of_one_version_get_a_conflict_not_an_overwrite(store: RulesStore) -> None:
+    begun = await store.put(rule())
+    first = await store.put(rule(armed=True), begun.version, author=ADA)
+    with pytest.raises(ConflictError) as caught:
+        await store.put(rule("+496990009001"), begun.version, author=BOB)
+    assert (caught.value.current, caught.value.wanted) == (first, rule("+496990009001"))
+    assert [one.path for one in caught.value.differences()] == ["armed", "targets[0].number"]
+
+
 async def test_expectations_of_a_plan_are_those_of_the_versions(store: RulesStore, undo: Undo) -> None:
     changed = await store.put(rule())
     removed = await store.delete("diversion", "R1")

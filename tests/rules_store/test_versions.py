@@ -197,6 +197,16 @@ async def test_the_history_goes_on_behind_a_large_import(store: RulesStore, vers
     assert [entry.version for entry in await versions.history("number", number(5).id)] == [result.sequence]
 
 
+async def test_tombstones_of_imports_go_with_what_they_point_to(settings: StoreSettings) -> None:
+    async with StoreConnection(settings.model_copy(update={"imports_kept": 1})) as connection:
+        store, versions = RulesStore(connection), VersionLog(connection)
+        await store.import_many([Put(number(n)) for n in range(5002)])
+        await store.import_many([Delete("number", number(n).id) for n in range(5001)])
+        assert await versions.removed_at("number", number(1).id) is not None
+        await store.import_many([Put(number(n, "L2")) for n in range(6000, 11_001)])
+        assert await versions.removed_at("number", number(1).id) is None
+
+
 async def test_an_import_that_is_no_longer_kept_ends_the_history(settings: StoreSettings) -> None:
     async with StoreConnection(settings.model_copy(update={"imports_kept": 1})) as connection:
         store, versions = RulesStore(connection), VersionLog(connection)
