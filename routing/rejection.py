@@ -108,6 +108,7 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
         "field_value": "{text!r} cannot be used: {why}. Correct the value.",
         "id_duplicate": "The id {id!r} is used twice for a {kind} (also at {other}). Give each its own.",
         "id_taken": "The {kind} {id!r} belongs to {owner} in the store. Choose another id.",
+        "still_used": "The {kind} {id!r} is still used by {user}. Remove or change that first.",
         "reference_missing": "There is no {kind} {id!r} here. Add it or correct the name.",
         "reference_kept": "{kind} {id!r} is not in the file and would be removed, but {other} needs it. Keep it, or change that one too.",
         # tables: what a spreadsheet does to what was typed

@@ -8,7 +8,23 @@ import sys
 import typer
 from rich.markup import escape
 
-from sipproxy.commands import call, check_config, demo, divert, drill, explain, guard, history, line, load, reload, serve, status
+from sipproxy.commands import (
+    call,
+    check_config,
+    customer,
+    demo,
+    divert,
+    drill,
+    explain,
+    guard,
+    history,
+    line,
+    load,
+    reload,
+    serve,
+    status,
+    versions,
+)
 from sipproxy.commands.output import errors
 from sipproxy.errors import ConfigurationError, ServiceNotRunning, SipproxyError
 
@@ -38,6 +54,10 @@ app.add_typer(line.app, name="line")
 app.command("drill")(drill.drill)
 app.add_typer(divert.app, name="divert")
 app.add_typer(guard.app, name="guard")
+app.command("log")(versions.log)
+app.command("undo")(versions.undo)
+app.command("audit")(versions.audit)
+app.add_typer(customer.app, name="customer")
 app.command("demo")(demo.demo)
 
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from routing.model import KINDS, Entity
 from routing.registry import Registry
+from rules_store.older import upgraded
 
 _log = structlog.get_logger(__name__)
 _VERSION = 1
@@ -47,7 +48,8 @@ def read(path: Path) -> tuple[list[Entity], int] | None:
                 _log.warning("last known rules are of another version, not used", file=str(path))
                 return None
             rows = (json.loads(line) for line in file)
-            return [KINDS[kind].model_validate(fields) for kind, fields in rows], int(head["sequence"])
+            entities = [KINDS[kind].model_validate(upgraded(kind, fields)) for kind, fields in rows]
+            return entities, int(head["sequence"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:

@@ -35,6 +35,7 @@ from sipproxy.config.store_settings import store_settings
 from sipproxy.errors import ConfigurationError, Fault
 from sipproxy.events import event_store, new_boot, node_name, saver, started, stopped, told_before
 from sipproxy.foreign import ForeignRegistrations
+from sipproxy.housekeeping import keep_house
 from sipproxy.linebook import SupplyLines
 from sipproxy.metrics import Collector, start_metrics
 from sipproxy.operations import handlers
@@ -244,6 +245,7 @@ class Service:
         self._supervise("reconcile", self._reconciling)
         self._supervise("dates", self.supply.follow_dates)
         self._supervise("names", self.resolver.run)
+        self._supervise("housekeeping", self._keep_house)
         if self.loaded.configuration.store.url != EMBEDDED:
             self._supervise("last known rules", self._remembering)
         _log.info("serving", listen=self.engine.addresses(), lines=self.engine.counts()["lines"])
@@ -288,6 +290,10 @@ class Service:
     @property
     def _last_known_file(self) -> Path:
         return self.loaded.configuration.data_dir / "last-known-rules.jsonl"
+
+    async def _keep_house(self) -> None:
+        await self.supply.ready.wait()
+        await keep_house(self.connection, self.events)
 
     async def _late_rules(self) -> None:
         await self.supply.ready.wait()

@@ -52,6 +52,7 @@ class Supply:
         self._lock = asyncio.Lock()
         self._moved = asyncio.Event()
         self._changed = asyncio.Event()
+        self._advanced = asyncio.Event()
         self.ready = asyncio.Event()
         """Set when the first full read is in the engine."""
         self.sequence = 0
@@ -158,6 +159,11 @@ class Supply:
         await self._changed.wait()
         self._changed.clear()
 
+    async def reached(self, sequence: int) -> None:
+        """Wait until the engine routes by the store's state at this sequence or a later one."""
+        while self.sequence < sequence:
+            await self._advanced.wait()
+
     async def follow_dates(self) -> None:
         """Apply what dates change, when they do; by the clock on the wall, also when that is set back or forward."""
         await self.ready.wait()
@@ -209,6 +215,8 @@ class Supply:
             else:
                 self._change(changes)
         self.sequence = batch.sequence
+        advanced, self._advanced = self._advanced, asyncio.Event()
+        advanced.set()
         self._moved.set()
         if changes:
             self._changed.set()

@@ -242,6 +242,16 @@ class History(Section):
     )
 
 
+class Versions(Section):
+    """How long it is kept who changed which rule, and what stood there before (docs/data-protection.md)."""
+
+    keep_days: float = Field(
+        1096, gt=0, le=36_500, description="days after which a version leaves the log; it cannot be undone then"
+    )
+    keep: int = Field(1_000_000, ge=1000, le=100_000_000, description="versions in the log at most; the oldest go first")
+    keep_imports: int = Field(8, ge=1, le=100, description="newest large imports that can be undone")
+
+
 class Metrics(Section):
     """Prometheus endpoint."""
 
@@ -291,6 +301,7 @@ class Configuration(Section):
     registrars: list[ForeignRegistrar] = Field(default_factory=list, max_length=64)
     store: Store = Field(default_factory=Store)
     history: History = Field(default_factory=History)
+    versions: Versions = Field(default_factory=Versions)
     metrics: Metrics = Field(default_factory=Metrics)
     admin: Admin = Field(default_factory=Admin)
     limits: Limits = Field(default_factory=Limits)

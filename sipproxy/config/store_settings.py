@@ -6,7 +6,7 @@ from sipproxy.config.model import Configuration
 
 def store_settings(configuration: Configuration) -> StoreSettings:
     """Return the store's settings; an embedded store lives in ``data_dir/store``."""
-    store = configuration.store
+    store, versions = configuration.store, configuration.versions
     return StoreSettings(
         url=store.url,
         data_dir=configuration.data_dir / "store",
@@ -20,4 +20,7 @@ def store_settings(configuration: Configuration) -> StoreSettings:
         timeout_s=store.timeout_s,
         start_timeout_s=store.start_timeout_s,
         disk_reserve_mb=store.disk_reserve_mb,
+        log_days=versions.keep_days,
+        log_kept=versions.keep,
+        imports_kept=versions.keep_imports,
     )

@@ -8,6 +8,7 @@ from sipproxy.admin.protocol import Json
 from sipproxy.admin.server import Handler
 from sipproxy.errors import AdminError
 from sipproxy.operations.call import call
+from sipproxy.operations.customer import customer
 from sipproxy.operations.divert import divert
 from sipproxy.operations.drill import drill
 from sipproxy.operations.explain import explain
@@ -17,6 +18,7 @@ from sipproxy.operations.line import line
 from sipproxy.operations.load import load
 from sipproxy.operations.reload import reload
 from sipproxy.operations.status import status
+from sipproxy.operations.versions import audit, log, undo
 
 if TYPE_CHECKING:
     from sipproxy.service import Service
@@ -37,6 +39,10 @@ def handlers(service: "Service") -> Mapping[str, Handler]:
         "load": load,
         "divert": divert,
         "guard": guard,
+        "log": log,
+        "undo": undo,
+        "audit": audit,
+        "customer": customer,
         "reload": reload,
     }
     return {name: functools.partial(_when_ready, service, operation) for name, operation in operations.items()}

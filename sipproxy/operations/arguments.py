@@ -9,6 +9,7 @@ from sipproxy.admin.protocol import Json
 from sipproxy.errors import AdminError, Fault
 
 T = TypeVar("T")
+_DIFFERENCES = 12
 
 
 def argument(args: Mapping[str, Json], name: str, kind: type[T], default: T | None = None) -> T:
@@ -41,10 +42,19 @@ def not_read(error: StoreError) -> AdminError:
     return AdminError("not_read", f"not readable: {error.what}", error.remedy)
 
 
+def _differing(error: ConflictError) -> str:
+    """List what the present state would have become, a line each."""
+    found = [str(difference) for difference in error.differences()]
+    more = [f"and {len(found) - _DIFFERENCES} more"] if len(found) > _DIFFERENCES else []
+    return "".join(f"\n  {line}" for line in [*found[:_DIFFERENCES], *more])
+
+
 def not_stored(error: StoreError | ConflictError | NumberTakenError) -> AdminError:
     """Turn what the store says into an answer."""
     if isinstance(error, StoreError):
         return AdminError("not_saved", f"not saved: {error.what}", error.remedy)
     if isinstance(error, ConflictError):
-        return AdminError("conflict", f"nothing was written: {error}", "look at the present state and try again")
+        return AdminError(
+            "conflict", f"nothing was written: {error}{_differing(error)}", "look at the present state and try again"
+        )
     return AdminError("taken", f"nothing was written: {error}", "remove it there first")

@@ -17,6 +17,7 @@ from rules_store import ABSENT, ConflictError, NumberTakenError, Stored, StoreEr
 from sipproxy.admin.protocol import Json
 from sipproxy.errors import AdminError
 from sipproxy.operations.arguments import argument, not_stored, rejected
+from sipproxy.operations.authors import operator
 
 if TYPE_CHECKING:
     from routing.directory import Directory
@@ -56,7 +57,7 @@ async def divert(service: "Service", args: dict[str, Json]) -> Json:
             faults = [early] if early else check_diversion(diversion, directory.policy(place.order), directory)
         if faults:
             raise RuleRejected(faults)  # noqa: TRY301 - one exit for refusals
-        stored = await service.rules.put(diversion, expect=current.version if current is not None else ABSENT)
+        stored = await service.rules.put(diversion, current.version if current is not None else ABSENT, author=operator())
     except RuleRejected as error:
         raise rejected(error, "") from None
     except (StoreError, ConflictError, NumberTakenError) as error:

@@ -11,10 +11,11 @@ from routing.document import parse_document
 from routing.model import KINDS, Entity, Line
 from routing.rejection import RuleRejected
 from routing.wishes import ENDED, effective_wish
-from rules_store import ABSENT, ConflictError, NumberTakenError, Put, Stored, StoreError
+from rules_store import ABSENT, Author, ConflictError, NumberTakenError, Put, Stored, StoreError
 from sipproxy.admin.protocol import Json
 from sipproxy.document import lines_of, read_document
 from sipproxy.operations.arguments import argument, not_stored, rejected
+from sipproxy.operations.authors import operator
 from sipproxy.target_policy import carrier_policy
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ async def load(service: "Service", args: dict[str, Json]) -> Json:
         entities = [_wished(entity, known) for entity in await _parsed(service, name, text, document, known)]
         puts, summary = _difference(entities, known)
         if puts and not dry_run:
-            await _write(service, puts)
+            await _write(service, puts, operator("import", name))
     except (StoreError, ConflictError, NumberTakenError) as error:
         raise not_stored(error) from None
     if not dry_run:
@@ -95,9 +96,9 @@ def _difference(entities: Iterable[Entity], known: Known) -> tuple[list[Put], Ma
     return puts, summary
 
 
-async def _write(service: "Service", puts: list[Put]) -> None:
+async def _write(service: "Service", puts: list[Put], author: Author) -> None:
     if len(puts) <= _ONE_SCRIPT:
-        await service.rules.write_many(puts)
+        await service.rules.write_many(puts, author=author)
     else:
         # A new generation is built from what is valid when it begins; it cannot expect versions.
-        await service.rules.import_many([Put(put.entity) for put in puts])
+        await service.rules.import_many([Put(put.entity) for put in puts], author=author)

@@ -11,6 +11,7 @@ from rules_store import ConflictError, NumberTakenError, Put, Stored, StoreError
 from sipproxy.admin.peer import PEER
 from sipproxy.errors import AdminError
 from sipproxy.operations.arguments import not_stored
+from sipproxy.operations.authors import operator
 
 if TYPE_CHECKING:
     from sipproxy.service import Service
@@ -43,7 +44,7 @@ async def write_wish(
             if key not in held:
                 raise unknown_line(key)
         puts = [Put(held[key].entity.model_copy(update=change), held[key].version) for key in wanted]
-        versions = await service.rules.write_many(puts)
+        versions = await service.rules.write_many(puts, author=operator(), note=note)
     except (StoreError, ConflictError, NumberTakenError) as error:
         raise not_stored(error) from None
     _log.info("wish stored", lines=len(wanted), wish=wish, by=change["wish_by"], until=str(until or ""))

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from routing.document import parse_document
+from routing.model import Customer
 from routing.registry import Registry
 from sipproxy import last_known
 from sipproxy.demo import cast
@@ -31,3 +32,9 @@ def test_damaged_file_is_not_used(tmp_path: Path, text: str) -> None:
 
 def test_no_file_is_no_rules(tmp_path: Path) -> None:
     assert last_known.read(tmp_path / "absent") is None
+
+
+def test_rules_that_an_older_release_wrote_down_are_read(tmp_path: Path) -> None:
+    lines = ['{"version": 1, "sequence": 3}', '["customer", {"id": "C1", "name": "Hafenbau", "allow_international": true}]']
+    (tmp_path / "rules").write_text("\n".join(lines))
+    assert last_known.read(tmp_path / "rules") == ([Customer(id="C1", name="Hafenbau", allowances=("international",))], 3)
