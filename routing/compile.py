@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from routing.calendar import Calendar, order_span, wish_span
 from routing.directory import Directory, Place, Problem
 from routing.foreign import ForeignRegistrar, watch_line
-from routing.marks import Marks, mark
+from routing.instants import Instants
+from routing.marks import Marks, mark, mark_rule
 from routing.model import Diversion, Entity, Wish
 from routing.names import peer_names
 from routing.numbers import MAX_DIGITS
@@ -65,6 +66,7 @@ class Compiler:
         self._rule_slots = Slots()
         self._calendar = Calendar()
         self._wishes = Calendar()
+        self._periods: Instants[str] = Instants()  # rules, by when their periods change something
         self._derived = Derived()
         self._names: dict[str, tuple[str, ...]] = {}
         self._named: dict[str, set[str]] = {}  # host name → lines with a peer of it
@@ -99,6 +101,7 @@ class Compiler:
         self.directory.settle()
         self._calendar = Calendar(((key, order_span(order)) for key, order in registry.orders.items()), now)
         self._wishes = Calendar(((key, wish_span(line)) for key, line in registry.lines.items()), now)
+        self._periods = Instants()
         prefixes = self.directory.prefixes
         marks = Marks(
             lines=self._lines.keys() | registry.lines.keys() | {watch_line(name) for name in self._registrars},
@@ -110,8 +113,8 @@ class Compiler:
 
     def change(self, changes: Sequence[Change], now: datetime) -> list["Delta"]:
         """Take single changes; the deltas touch only what depends on them. Usually one delta, two when slots go."""
-        marks = Marks()
         registry = self.directory.registry
+        marks = Marks(rules=self._periods.crossed(registry.now, now))
         # An instant that passes is a change of the number or block to itself: it is put where it is then.
         for kind, key, entity in (*registry.due(now), *changes):
             old = registry.find(kind, key)
@@ -162,7 +165,8 @@ class Compiler:
     def next_change_at(self, now: datetime) -> datetime | None:
         """Return when dates alone change the result next, None when they never do."""
         items = self.directory.registry.dated.instants
-        times = (self._calendar.next_after(now), self._wishes.next_after(now), items.next_after(now))
+        calendars = (self._calendar, self._wishes, items, self._periods)
+        times = (calendar.next_after(now) for calendar in calendars)
         return min((time for time in times if time is not None), default=None)
 
     def snapshot(self) -> Iterator["Delta"]:
@@ -219,7 +223,9 @@ class Compiler:
         if len(digits) > MAX_DIGITS:
             return []
         place = self.directory.place(digits)
-        return consider(self.directory.candidates(digits, place)) if place is not None else []
+        if place is None:
+            return []
+        return consider(self.directory.candidates(digits, place), self.directory.resting, self.directory.standings)
 
     # -- work ---------------------------------------------------------------------------------------------------------
 
@@ -244,8 +250,12 @@ class Compiler:
         }
         for key in sorted(marks.lines):
             self._line(key, delta)
+        if len(marks.rules) < len(self.directory.registry.diversions):
+            # Where a number is decides whose public holidays count for its rules.
+            for digits in marks.digits & self.directory.registry.number_rules.keys():
+                marks.rules |= self.directory.registry.number_rules[digits]
         for key in sorted(marks.rules):
-            self._rule(key, delta)
+            self._rule(key, delta, marks)
         exact, exact_removed, told = delta["exact"], delta["exact_removed"], self._exact
         for digits in sorted(marks.digits):
             route = self._exact_route(digits)
@@ -316,14 +326,20 @@ class Compiler:
         else:
             self._names_in.pop(key, None)
 
-    def _rule(self, key: str, delta: "Delta") -> None:
-        targets = self.directory.judge_rule(key)
-        if not targets:
+    def _rule(self, key: str, delta: "Delta", marks: Marks) -> None:
+        directory = self.directory
+        rested = key in directory.resting
+        judged = directory.judge_rule(key)
+        self._periods.put(key, judged.instants if judged is not None else ())
+        if judged is None:
             if self._rules.pop(key, None) is not None:
                 delta["rules_removed"].append(self._rule_slots.take(key))
             return
-        diversion = self.directory.registry.diversions[key]
-        spec = rule_spec(diversion, targets, self.directory.base_of(diversion), self._rule_slots.take(key))
+        diversion = directory.registry.diversions[key]
+        if rested != (key in directory.resting):
+            # Another rule may apply to its numbers now.
+            mark_rule(marks, directory, diversion)
+        spec = rule_spec(diversion, judged, directory.base_of(diversion), self._rule_slots.take(key))
         if self._rules.get(key) != spec:
             self._rules[key] = spec
             delta["rules"].append(spec)
@@ -372,7 +388,7 @@ class Compiler:
             route = self._routes.get(place)
             if route is not None:
                 return route
-        chosen: Diversion | None = choose(self.directory.candidates(digits, place))
+        chosen: Diversion | None = choose(self.directory.candidates(digits, place), self.directory.resting)
         route = (
             self._line_slots.take(place.line),
             self._rule_slots.take(chosen.id) if chosen is not None else -1,

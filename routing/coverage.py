@@ -31,7 +31,7 @@ def armed_rules(directory: Directory, line: str) -> Iterator[Diversion]:
     has_numbers = bool(registry.numbers_on.get(line) or registry.blocks_on.get(line))
     for key in sorted(registry.rules_of.get(held.order, ())):
         rule = registry.diversions[key]
-        if rule.armed and directory.usable(key) and has_numbers and _is_for(directory, rule, line):
+        if directory.counts(rule) and has_numbers and _is_for(directory, rule, line):
             yield rule
 
 
@@ -70,8 +70,8 @@ def _bare_numbers(directory: Directory, line: str) -> Iterator[str]:
     for key in sorted(registry.numbers_on.get(line, ())):
         digits = registry.numbers[key].digits
         place = directory.place(digits)
-        chosen = choose(directory.candidates(digits, place)) if place is not None else None
-        if place is not None and place.line == line and (chosen is None or not chosen.armed):
+        chosen = choose(directory.candidates(digits, place), directory.resting) if place is not None else None
+        if place is not None and place.line == line and (chosen is None or not directory.counts(chosen)):
             yield f"+{digits}"
 
 

@@ -11,15 +11,30 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from routing.blocks import decompose, is_range
-from routing.model import Block, BlockScope, Diversion, ExtensionRange, Number, NumberScope, Order, RangeScope, Target
+from routing.model import (
+    Block,
+    BlockScope,
+    Diversion,
+    ExtensionRange,
+    Number,
+    NumberScope,
+    Order,
+    RangeScope,
+    State,
+    Target,
+)
+from routing.local_time import DAWN
 from routing.numbers import MAX_DIGITS
 from routing.precedence import choose, specificity
 from routing.prefixes import Claim, Part, PrefixTable, claim
 from routing.products import PRODUCTS, product
 from routing.registry import Registry
 from routing.rejection import Fault, fault
+from routing.schedule import Outlooks
 from routing.scopes import Scopes
+from routing.standing import Rest, Standing, standing_of
 from routing.stays import Item, date_faults, stays
+from routing.target_lists import target_lists
 from routing.target_policy import NATIONAL, CarrierPolicy, TargetPolicy, target_fault, target_policy
 from routing.targets import Owner
 
@@ -45,6 +60,17 @@ class Place(NamedTuple):
     """The part of a block of the same order that holds it."""
 
 
+class Judged(NamedTuple):
+    """What of a rule may be used now."""
+
+    targets: tuple[Target, ...]
+    phone_system_targets: tuple[Target, ...]
+    rest: Rest | None
+    """Why it does not count now; its targets are then those of any time."""
+    instants: tuple[datetime, ...]
+    """Since when its periods make it what it is, and until when; () without periods, or for ever."""
+
+
 class Directory(Scopes):
     """The entities, the prefix table of their blocks, and what is wrong with them."""
 
@@ -55,6 +81,11 @@ class Directory(Scopes):
         self._claims: dict[str, list[tuple[str, Claim]]] = {}
         self._problems: dict[tuple[str, str], Fault] = {}
         self._unusable: set[str] = set()  # diversions
+        self.resting: dict[str, Rest] = {}
+        """Diversions that do not count now, though they may be armed; to be read only."""
+        self._outlooks = Outlooks()
+        self.standings: dict[str, Standing] = {}
+        """What diversions with periods come to now; to be read only."""
 
     def settle(self) -> None:
         """Judge everything, after a load."""
@@ -251,23 +282,82 @@ class Directory(Scopes):
 
     # -- rules --------------------------------------------------------------------------------------------------------
 
-    def judge_rule(self, key: str) -> tuple[Target, ...]:
-        """Return the targets of a rule that may be used now, () if the rule cannot be; note what is wrong."""
+    def judge_rule(self, key: str) -> Judged | None:
+        """Return what of a rule may be used at the registry's ``now``, None if the rule cannot be; note what is wrong."""
         diversion = self.registry.diversions.get(key)
         self._unusable.discard(key)
+        if self.resting:
+            self.resting.pop(key, None)
+        if self.standings:
+            self.standings.pop(key, None)
         if diversion is None:
             self.note("diversion", key, None)
-            return ()
+            return None
         what = self.misscoped(diversion)
-        targets: tuple[Target, ...] = ()
+        judged = None
         if what is None:
-            targets, what = self._usable_targets(diversion)
+            judged, what = self._judged(diversion)
             if not self.in_time(diversion):
-                targets = ()
-        if not targets:
+                judged = None
+        if judged is None:
             self._unusable.add(key)
+        elif judged.rest is not None:
+            self.resting[key] = judged.rest
         self.note("diversion", key, what)
-        return targets
+        return judged
+
+    def _judged(self, diversion: Diversion) -> tuple[Judged | None, Fault | None]:
+        """Check at the time of use, with what costs little (PRODUCT: checked when saved and when used)."""
+        usable: dict[str, tuple[Target, ...]] = {}
+        what: Fault | None = None
+        for name, targets in target_lists(diversion):
+            usable[name], found = self._usable_targets(diversion, name, targets)
+            what = what or found
+        if not any(usable.values()):
+            return None, what
+        if diversion.plan is None and not diversion.periods:
+            return Judged(usable["targets"], usable["phone_system_targets"], None, ()), what
+        now = self.standing(diversion)
+        if diversion.periods:
+            self.standings[diversion.id] = now
+        prefix = f"periods[{now.index}]." if now.index is not None else ""
+        first, second = usable[f"{prefix}targets"], usable[f"{prefix}phone_system_targets"]
+        rest = now.rest
+        if not first and not second:
+            rest = rest or Rest("barred", now.period)
+            first = next(filter(None, usable.values()))
+        instants = tuple(time for time in (now.since, now.until) if time is not None)
+        return Judged(first, second, rest, instants), what
+
+    def standing(self, diversion: Diversion) -> Standing:
+        """Return what a rule comes to at the registry's ``now``; whether its targets may be used is not looked at."""
+        order = self.registry.orders.get(diversion.order)
+        plan = order.plan if order is not None else None
+        now = self.registry.now
+        # Entities that are only held against each other stand at no time.
+        timed = bool(diversion.periods) and now != DAWN
+        outlook = self._outlooks.at(diversion.periods, self.state_of(diversion), now) if timed else None
+        return standing_of(diversion, plan, outlook)
+
+    def state_of(self, diversion: Diversion) -> State | None:
+        """Return whose public holidays count for a rule: those at the site of its numbers' line, for an order those of its own."""
+        site = None
+        if isinstance(diversion.scope, NumberScope):
+            place = self.place(diversion.scope.number[1:])
+            if place is not None and place.order == diversion.order:
+                site = self.registry.site_of(place.line)
+        else:
+            block = self.block_of(diversion)
+            if block is not None:
+                site = self.registry.site_of(block.line)
+        if site is None:
+            order = self.registry.orders.get(diversion.order)
+            site = order.site if order is not None else None
+        return site.state if site is not None else None
+
+    def counts(self, diversion: Diversion) -> bool:
+        """Return whether a rule is armed, can be used, and does not rest."""
+        return diversion.armed and self.usable(diversion.id) and diversion.id not in self.resting
 
     def usable(self, key: str) -> bool:
         """Return whether a rule that is held has targets that may be used."""
@@ -279,15 +369,18 @@ class Directory(Scopes):
         customer = self.registry.customers.get(held.customer) if held is not None else None
         return target_policy(customer, self.carrier)
 
-    def _usable_targets(self, diversion: Diversion) -> tuple[tuple[Target, ...], Fault | None]:
-        """Check at the time of use, with what costs little (PRODUCT: checked when saved and when used)."""
+    def _usable_targets(
+        self, diversion: Diversion, name: str, targets: tuple[Target, ...]
+    ) -> tuple[tuple[Target, ...], Fault | None]:
+        if not targets:
+            return (), None
         policy = self.policy(diversion.order)
         own = diversion.scope.number if isinstance(diversion.scope, NumberScope) else self.base_of(diversion)
         keeps = isinstance(diversion.scope, BlockScope | RangeScope)
         usable: list[Target] = []
         what: Fault | None = None
-        for index, target in enumerate(diversion.targets):
-            place = f"targets[{index}]"
+        for index, target in enumerate(targets):
+            place = f"{name}[{index}]"
             found = target_fault(target.number, policy, place, base=target.keep_extension)
             if found is None and target.keep_extension and not keeps:
                 found = fault("target_keep_extension", place)
@@ -311,10 +404,10 @@ class Directory(Scopes):
         return Owner(place.order, site.id, place.line, base)
 
     def applying(self, number: str) -> Diversion | None:
-        """Return the armed diversion that applies to the E.164 number."""
+        """Return the diversion that applies to the E.164 number now."""
         place = self.place(number[1:])
-        chosen = choose(self.candidates(number[1:], place)) if place is not None else None
-        return chosen if chosen is not None and chosen.armed else None
+        chosen = choose(self.candidates(number[1:], place), self.resting) if place is not None else None
+        return chosen if chosen is not None and self.counts(chosen) else None
 
 
 def _order_fault(order: Order, registry: Registry) -> Fault | None:

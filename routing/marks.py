@@ -50,6 +50,8 @@ def mark(marks: Marks, directory: Directory, entity: Entity | None, other: Entit
             marks.lines.add(entity.id)
             if not isinstance(other, Line) or other.order != entity.order:
                 marker.delivered_on(entity.id)
+            if not isinstance(other, Line) or other.site != entity.site:
+                marker.timed_rules_of(entity.order)
         case Order():
             marker.order(entity, other if isinstance(other, Order) else None, dates_only=dates_only)
         case Customer():
@@ -57,6 +59,11 @@ def mark(marks: Marks, directory: Directory, entity: Entity | None, other: Entit
                 marker.customer(entity.id)
         case _:
             pass
+
+
+def mark_rule(marks: Marks, directory: Directory, diversion: Diversion) -> None:
+    """Mark a rule and the numbers that it is for."""
+    _Marker(marks, directory).rule(diversion)
 
 
 class _Marker:
@@ -80,9 +87,18 @@ class _Marker:
             if other is None:
                 self.marks.blocks |= self.registry.blocks_of.get(key, set())
                 self.arriving(self.registry.dated.arriving(order=key))
+        if other is not None and (other.plan, other.site) != (order.plan, order.site):
+            self.timed_rules_of(key)
         dates = other is None or (other.active_from, other.active_until) != (order.active_from, order.active_until)
         if dates_only or dates:
             self.numbers_of(key)
+
+    def timed_rules_of(self, order: str) -> None:
+        """Mark the rules of an order that its plan or the public holidays of a site may change; not yet their numbers."""
+        for key in self.registry.rules_of.get(order, ()):
+            rule = self.registry.diversions[key]
+            if rule.plan is not None or rule.periods:
+                self.marks.rules.add(key)
 
     def delivered_on(self, line: str) -> None:
         for number in self.registry.numbers_on.get(line, ()):

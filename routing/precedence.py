@@ -1,17 +1,24 @@
 """Which rule applies to a number, and why: number before sub-range before block before order.
 
-The most specific *armed* rule applies; a rule that is not armed is passed over as if it were not there. docs/routing.md says why.
-If no rule is armed the most specific one is still named to the engine, so that arming it later changes a rule, not a million
+The most specific rule that *counts* applies; one that is not armed, or rests, is passed over as if it were not there. docs/routing.md
+says why. Of rules for the same numbers one of a plan goes before one without, so that switching the plan on is enough.
+If no rule counts the most specific one is still named to the engine, so that arming it later changes a rule, not a million
 numbers.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from routing.model import Diversion, NumberScope, OrderScope, RangeScope
+from routing.standing import Rest, Standing
 
 Level = Literal["number", "range", "block", "order"]
+Reason = Literal["applies", "not_armed", "other_plan", "period", "barred", "plan_first", "less_specific"]
+"""Why a rule applies or is passed over."""
+
+_NONE: Mapping[str, Rest] = {}
+_NO_STANDING: Mapping[str, Standing] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,10 @@ class Considered:
     armed: bool
     applies: bool
     text: str
-    """One English sentence: why it applies or does not."""
+    """English sentences: why it applies or does not."""
+    reason: Reason = "applies"
+    context: Mapping[str, str] = field(default_factory=dict)
+    """What the text was built from: ``what`` the rule is for, and ``winner``, ``plan``, ``on``, ``period`` where they matter."""
 
 
 def level_of(diversion: Diversion) -> Level:
@@ -31,41 +41,92 @@ def level_of(diversion: Diversion) -> Level:
     return diversion.scope.kind
 
 
-def specificity(diversion: Diversion) -> tuple[int, int, str]:
-    """Return the key by which rules for one number are sorted: level, then the smaller range, then the id."""
+def specificity(diversion: Diversion) -> tuple[int, int, bool, str]:
+    """Return the key by which rules for one number are sorted: level, the smaller range, with a plan before without, the id.
+
+    Rules of a plan that is not on rest, so it does not matter where they stand.
+    """
     scope = diversion.scope
     span = int(scope.last) - int(scope.first) if isinstance(scope, RangeScope) else 0
-    return _ORDER[scope.kind], span, diversion.id
+    return _ORDER[scope.kind], span, diversion.plan is None, diversion.id
 
 
 _ORDER: dict[Level, int] = {"number": 0, "range": 1, "block": 2, "order": 3}
 
 
-def choose(candidates: Sequence[Diversion]) -> Diversion | None:
-    """Return the rule to name to the engine: the first armed one, else the first; ``candidates`` are sorted."""
+def choose(candidates: Sequence[Diversion], resting: Container[str] = ()) -> Diversion | None:
+    """Return the rule to name to the engine: the first that counts, else the first; ``candidates`` are sorted.
+
+    ``resting``: ids of armed rules that do not count now.
+    """
     for diversion in candidates:
-        if diversion.armed:
+        if diversion.armed and diversion.id not in resting:
             return diversion
     return candidates[0] if candidates else None
 
 
-def consider(candidates: Iterable[Diversion]) -> list[Considered]:
-    """Say of each of the sorted ``candidates`` whether it applies, and why."""
+def consider(
+    candidates: Iterable[Diversion],
+    resting: Mapping[str, Rest] = _NONE,
+    standings: Mapping[str, Standing] = _NO_STANDING,
+) -> list[Considered]:
+    """Say of each of the sorted ``candidates`` whether it applies, and why.
+
+    ``standings`` holds what rules with periods come to now.
+    """
     result: list[Considered] = []
     winner: Diversion | None = None
     for diversion in candidates:
-        what = describe(diversion)
+        rest = resting.get(diversion.id)
+        context = {"what": describe(diversion)}
+        applies = False
         if not diversion.armed:
-            text = f"The rule for {what} is not armed, so the next one is looked at."
+            reason: Reason = "not_armed"
+        elif rest is not None:
+            reason = rest.reason
+            key = "plan" if rest.reason == "other_plan" else "period"
+            context |= {key: rest.name} | ({"on": rest.plan} if rest.plan is not None else {})
         elif winner is None:
-            text = f"The rule for {what} is armed and the most specific one that is: it applies."
+            reason, applies, winner = "applies", True, diversion
         else:
-            text = f"The rule for {what} is armed, but the rule for {describe(winner)} is more specific."
-        applies = diversion.armed and winner is None
-        if applies:
-            winner = diversion
-        result.append(Considered(diversion.id, level_of(diversion), diversion.armed, applies, text))
+            same = specificity(winner)[:2] == specificity(diversion)[:2] and winner.plan is not None and diversion.plan is None
+            reason = "plan_first" if same else "less_specific"
+            context |= {"winner": describe(winner)} | ({"plan": winner.plan} if same and winner.plan is not None else {})
+        text = _text(diversion, reason, context, rest, standings.get(diversion.id))
+        result.append(Considered(diversion.id, level_of(diversion), diversion.armed, applies, text, reason, context))
     return result
+
+
+RING_TIMES = (
+    "Its ring times act only where the call is forwarded by us; behind a 302 only the order of the targets counts, "
+    "and whoever follows it decides how long each rings."
+)
+
+
+def _text(
+    diversion: Diversion, reason: Reason, context: Mapping[str, str], rest: Rest | None, standing: Standing | None
+) -> str:
+    rule = f"The rule for {context['what']}"
+    match reason:
+        case "not_armed":
+            return f"{rule} is not armed, so the next one is looked at."
+        case "plan_first":
+            return f"{rule} is armed, but for the same numbers the rule of the plan {context['plan']!r} goes first."
+        case "less_specific":
+            return f"{rule} is armed, but the rule for {context['winner']} is more specific."
+        case "applies":
+            sentences = [f"{rule} is armed and the most specific one that is: it applies."]
+            if diversion.plan is not None:
+                sentences.append(f"Its plan {diversion.plan!r} is on.")
+            if standing is not None and standing.period:
+                sentences.append(f"Its targets are those for these times ({standing.period}).")
+            first = standing if standing is not None else diversion
+            if any(target.ring_s is not None for target in (*first.targets, *first.phone_system_targets)):
+                sentences.append(RING_TIMES)
+            return " ".join(sentences)
+        case _:
+            why = rest.text if rest is not None else ""
+            return f"{rule} is armed but does not count now: {why}. So the next one is looked at."
 
 
 def describe(diversion: Diversion) -> str:

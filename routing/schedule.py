@@ -12,13 +12,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from routing.holiday import is_holiday
+from routing.local_time import BERLIN
 from routing.model import Period, State, Weekday
-
-GERMANY = ZoneInfo("Europe/Berlin")
-"""Zone of all periods."""
 
 HORIZON = timedelta(days=366 * 12)
 """So far ahead a change is looked for. Weekdays and dates meet again within 12 years, also across a century without a leap day."""
@@ -52,7 +49,7 @@ def period_at(periods: Sequence[Period], state: State | None, at: datetime) -> i
     """
     if not periods:
         return None
-    local = at.astimezone(GERMANY)
+    local = at.astimezone(BERLIN)
     return _first(periods, state, local.date(), local.hour * 60 + local.minute)
 
 
@@ -74,6 +71,42 @@ def next_change(periods: Sequence[Period], state: State | None, at: datetime) ->
         for index, edge in enumerate(upcoming):
             if edge == instant:
                 upcoming[index] = next(edges[index], None)
+
+
+class Outlook(NamedTuple):
+    """Which period holds, and how long it stays so."""
+
+    index: int | None
+    """Of the period; None: none holds."""
+    since: datetime
+    until: datetime | None
+    """None: for ever."""
+
+
+Shape = tuple[date | None, date | None, tuple[Weekday, ...], str, str, str]
+"""All of a period that is about time."""
+
+_MOST = 10_000
+
+
+class Outlooks:
+    """Remembers outlooks: of a hundred thousand rules many have the same times, and ask at the same instant."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[State | None, tuple[Shape, ...]], Outlook] = {}
+
+    def at(self, periods: Sequence[Period], state: State | None, now: datetime) -> Outlook:
+        """Return what `period_at` and `next_change` answer at ``now``."""
+        key = (state, tuple((p.first, p.last, p.days, p.start, p.end, p.holidays) for p in periods))
+        known = self._known.get(key)
+        if known is not None and known.since <= now and (known.until is None or now < known.until):
+            return known
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        # Periods begin and end at whole minutes, so what holds now has held since the last of them at least.
+        since = now.replace(second=0, microsecond=0)
+        found = self._known[key] = Outlook(period_at(periods, state, now), since, next_change(periods, state, now))
+        return found
 
 
 def _first(periods: Sequence[Period], state: State | None, day: date, minute: int) -> int | None:
@@ -106,7 +139,7 @@ def _edges(period: Period, state: State | None, at: datetime) -> Iterator[dateti
 
 def _days(period: Period, window: Window, at: datetime) -> Iterator[date]:
     """Yield the days, from that of ``at`` on, on which something can change; no further than `HORIZON` after the first of them."""
-    day = at.astimezone(GERMANY).date()
+    day = at.astimezone(BERLIN).date()
     if period.first is not None and period.first > day:
         day = period.first
     if day > _FAR:
@@ -155,21 +188,21 @@ def _is_whole(window: Window) -> bool:
 def _at(day: date, minutes: int) -> set[datetime]:
     """Return when the clocks show that time (UTC): twice where an hour comes twice."""
     days, rest = divmod(minutes, _MINUTES)
-    shown = datetime.combine(day + days * _DAY, time(rest // 60, rest % 60), tzinfo=GERMANY)
+    shown = datetime.combine(day + days * _DAY, time(rest // 60, rest % 60), tzinfo=BERLIN)
     return {shown.astimezone(UTC), shown.replace(fold=1).astimezone(UTC)}
 
 
 @lru_cache(maxsize=4096)
 def _jumps(day: date) -> frozenset[datetime]:
     """Return when the clocks are put forward or back on that day (UTC), mostly never; to the minute."""
-    start, end = (datetime.combine(each, time(), tzinfo=GERMANY).astimezone(UTC) for each in (day, day + _DAY))
-    before = start.astimezone(GERMANY).utcoffset()
+    start, end = (datetime.combine(each, time(), tzinfo=BERLIN).astimezone(UTC) for each in (day, day + _DAY))
+    before = start.astimezone(BERLIN).utcoffset()
     low, high = 0, (end - start) // _MINUTE
     if high == _MINUTES:
         return frozenset()
     while high - low > 1:
         middle = (low + high) // 2
-        if (start + middle * _MINUTE).astimezone(GERMANY).utcoffset() == before:
+        if (start + middle * _MINUTE).astimezone(BERLIN).utcoffset() == before:
             low = middle
         else:
             high = middle

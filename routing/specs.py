@@ -1,6 +1,6 @@
 """Lines and rules in the engine's terms."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ from routing.rejection import Fault, fault
 from routing.slots import Slots
 
 if TYPE_CHECKING:
-    from sipproxy._engine import LineSpec, RuleSpec
+    from routing.directory import Judged
+    from sipproxy._engine import LineSpec, RuleSpec, TargetSpec
 
 
 def line_spec(
@@ -88,16 +89,25 @@ def _profile(line: Line, order: Order, profiles: Collection[str]) -> tuple[str, 
     return name, what
 
 
-def rule_spec(diversion: Diversion, targets: tuple[Target, ...], base: str | None, slot: int) -> "RuleSpec":
-    """Return what the engine is told of a diversion; ``base`` is that of its block."""
+def rule_spec(diversion: Diversion, judged: "Judged", base: str | None, slot: int) -> "RuleSpec":
+    """Return what the engine is told of a diversion as it was judged; ``base`` is that of its block."""
     after = len(base) - 1 if base is not None else 0
-    return {
+    spec: RuleSpec = {
         "slot": slot,
         "rule_id": diversion.id,
         "label": _label(diversion, base),
         "armed": diversion.armed,
-        "targets": [{"digits": target.number[1:], "keep_after": after if target.keep_extension else None} for target in targets],
+        "targets": _targets(judged.targets, after),
     }
+    if judged.phone_system_targets:
+        spec["phone_system_targets"] = _targets(judged.phone_system_targets, after)
+    if judged.rest is not None:
+        spec["rests"] = judged.rest.text
+    return spec
+
+
+def _targets(targets: Iterable[Target], after: int) -> "list[TargetSpec]":
+    return [{"digits": target.number[1:], "keep_after": after if target.keep_extension else None} for target in targets]
 
 
 def _label(diversion: Diversion, base: str | None) -> str:

@@ -16,10 +16,17 @@ from routing.model import (
     Order,
     OrderScope,
     RangeScope,
+    Target,
 )
+from routing.schedule import period_at
 
-Outcome = tuple[str, str | None, tuple[tuple[str, int | None], ...], bool, bool] | None
-"""(line, rule, its targets, armed, live), None when the number is nobody's."""
+Listed = tuple[tuple[str, int | None], ...]
+Outcome = tuple[str, str | None, Listed, bool, bool] | None
+"""(line, rule, its targets, whether it counts, live), None when the number is nobody's.
+
+Targets for the phone system alone follow a mark; those of a rule that rests are not looked at.
+"""
+PHONE_SYSTEM: Listed = (("phone system", None),)
 
 
 class Table:
@@ -67,8 +74,8 @@ class Table:
         return (
             self.lines[line]["line_id"],
             rule["rule_id"] if rule else None,
-            tuple((t["digits"], t["keep_after"]) for t in rule["targets"]) if rule else (),
-            rule["armed"] if rule else False,
+            listed(rule) if rule and not rule.get("rests") else (),
+            rule["armed"] and not rule.get("rests") if rule else False,
             flags == 0,
         )
 
@@ -80,6 +87,12 @@ class Table:
             and self.exact.keys() == other.exact.keys()
             and self.windows.keys() == other.windows.keys()
         )
+
+
+def listed(spec: Any) -> Listed:
+    """The targets of a rule's specification."""
+    usual, others = (tuple((t["digits"], t["keep_after"]) for t in spec.get(n, ())) for n in ("targets", "phone_system_targets"))
+    return usual + PHONE_SYSTEM + others if others else usual
 
 
 class World:
@@ -171,19 +184,19 @@ class World:
         rules = [
             (level, d)
             for d in self.of[Diversion].values()
-            if d.order == order.id and (level := self.level(d, digits, own)) is not None and self.targets(d)
+            if d.order == order.id and (level := self.level(d, digits, own)) is not None and self.ever(d)
         ]
-        rules.sort(key=lambda pair: (*pair[0], pair[1].id))
-        armed = [d for _, d in rules if d.armed] or [d for _, d in rules]
-        rule = armed[0] if armed else None
+        rules.sort(key=lambda pair: (*pair[0], pair[1].plan is None, pair[1].id))
+        counting = [d for _, d in rules if d.armed and self.now_of(d)] or [d for _, d in rules]
+        rule = counting[0] if counting else None
         live = (order.active_from is None or order.active_from <= self.now) and (
             order.active_until is None or self.now < order.active_until
         )
         return (
             home.line,
             rule.id if rule else None,
-            self.targets(rule) if rule else (),
-            rule.armed if rule else False,
+            self.now_of(rule) if rule else (),
+            rule.armed and bool(self.now_of(rule)) if rule else False,
             live,
         )
 
@@ -203,7 +216,38 @@ class World:
                 return (1, int(last) - int(first)) if fits else None
         return None
 
-    def targets(self, d: Diversion) -> tuple[tuple[str, int | None], ...]:
+    def ever(self, d: Diversion) -> bool:
+        """Does it have a target that may be used, at whatever time?"""
+        lists = [(d.targets, d.phone_system_targets), *((p.targets, p.phone_system_targets) for p in d.periods)]
+        return any(self.usable(d, targets) for pair in lists for targets in pair)
+
+    def now_of(self, d: Diversion) -> Listed:
+        """The targets that count now, () when it rests."""
+        if d.plan is not None and d.plan != self.of[Order][d.order].plan:
+            return ()
+        index = period_at(d.periods, self.state(d), self.now)
+        has = d if index is None else d.periods[index]
+        usual, others = self.usable(d, has.targets), self.usable(d, has.phone_system_targets)
+        return usual + PHONE_SYSTEM + others if others else usual
+
+    def state(self, d: Diversion) -> Any:
+        """The state where the line stands on which the rule's numbers are delivered; for an order its own."""
+        home: Number | Block | None = None
+        match d.scope:
+            case NumberScope(number=number):
+                mine = [n for n in self.of[Number].values() if n.number == number and self.placed(n)]
+                home = min(mine, key=lambda n: n.id) if mine else self.block_of(number[1:])
+                home = home if home is not None and home.order == d.order else None
+            case BlockScope(block=key) | RangeScope(block=key):
+                home = self.of[Block].get(key)
+            case OrderScope():
+                pass
+        line = self.of[Line].get(home.line) if home is not None else None
+        order = self.of[Order].get(line.order) if line is not None else None
+        site = (line.site if line is not None else None) or (order or self.of[Order][d.order]).site
+        return site.state
+
+    def usable(self, d: Diversion, targets: tuple[Target, ...]) -> Listed:
         customer = self.of[Customer].get(self.of[Order][d.order].customer)
         abroad = customer is not None and "international" in customer.allowances
         block = self.of[Block].get(getattr(d.scope, "block", ""))
@@ -212,7 +256,7 @@ class World:
         in_block = isinstance(d.scope, BlockScope | RangeScope)
         return tuple(
             (t.number[1:], len(base) - 1 if t.keep_extension and base else None)
-            for t in d.targets
+            for t in targets
             if (abroad or t.number.startswith("+49"))
             and not t.number.startswith("+49900")
             and (in_block or not t.keep_extension)

@@ -27,6 +27,7 @@ from routing.model import (
 DAY = timedelta(days=1)
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NOWS = st.integers(0, 6).map(lambda n: START + n * DAY)
+"""Midnights in UTC; by the clocks in Germany it is one at night then."""
 
 # Few names and few digits, so that things meet.
 NAMES = st.sampled_from(["a", "a", "a", "b", "c"])
@@ -51,6 +52,14 @@ def customers() -> st.SearchStrategy[Customer]:
     return st.builds(Customer, id=NAMES, name=st.just("x"), allowances=st.sampled_from([(), ("international",)]))
 
 
+PLANS = st.sampled_from([None, None, "summer", "flood"])
+STATES: st.SearchStrategy[State | None] = st.sampled_from([None, "BE", "BY", "NW"])
+
+
+def sites() -> st.SearchStrategy[Site]:
+    return st.builds(Site, id=NAMES, address=st.just(""), state=STATES)
+
+
 def orders() -> st.SearchStrategy[Order]:
     dates = st.none() | NOWS
     return st.builds(
@@ -58,7 +67,8 @@ def orders() -> st.SearchStrategy[Order]:
         id=NAMES,
         customer=NAMES,
         product=st.sampled_from(["sipTrunk 2.0", "PMX NGN"]),
-        site=st.builds(Site, id=NAMES, address=st.just("")),
+        site=sites(),
+        plan=PLANS,
         active_from=dates,
         active_until=dates,
     )
@@ -71,6 +81,7 @@ def lines() -> st.SearchStrategy[Line]:
         order=NAMES,
         kind=st.just("registered"),
         users=st.just(()),
+        site=st.none() | sites(),
         wish=st.sampled_from(["enabled", "drill"]),
         wish_until=st.none() | NOWS,
     )
@@ -104,7 +115,6 @@ TARGETS = st.builds(
 )
 
 
-STATES: st.SearchStrategy[State | None] = st.sampled_from([None, "BE", "BY", "NW"])
 TIMES = st.sampled_from(
     ["00:00", "00:30", "01:00", "02:00", "02:30", "03:00", "08:00", "08:00", "17:00", "22:00", "23:59", "24:00"]
 )
@@ -146,6 +156,9 @@ def diversions() -> st.SearchStrategy[Diversion]:
         scope=scopes(),
         armed=st.booleans(),
         targets=st.lists(TARGETS, min_size=1, max_size=2).map(tuple),
+        phone_system_targets=st.just(()) | st.lists(TARGETS, max_size=2).map(tuple),
+        periods=st.just(()) | st.lists(periods(), max_size=2).map(tuple),
+        plan=PLANS,
     )
 
 
