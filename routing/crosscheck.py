@@ -22,6 +22,7 @@ from routing.model import (
 )
 from routing.overlaps import block_faults, number_faults
 from routing.rejection import Fault, fault
+from routing.rulefile import in_file
 from routing.stays import product_fault, stay_at
 from routing.target_policy import NATIONAL, CarrierPolicy
 from routing.targets import check_diversion
@@ -176,7 +177,8 @@ def _rule(place: str, entity: Diversion, directory: Directory) -> Iterator[Fault
     for found in check_diversion(entity, directory.policy(entity.order), directory):
         if not belongs and found.type in _BY_PLACE:
             continue  # where things are when it counts is looked at then
-        yield Fault(found.type, _in_file(place, found.location, entity), found.message, found.context)
+        where = in_file(found.location, entity)
+        yield Fault(found.type, f"{place}.{where}" if where else place, found.message, found.context)
 
 
 _BY_PLACE = frozenset({"target_same_line", "target_same_site", "target_loop"})
@@ -195,11 +197,3 @@ def _later(placed: Placed, directory: Directory, told: list[Fault]) -> list[Faul
                 message = f"From {since} on: {found.message}"
                 faults.append(Fault(found.type, found.location, message, {**found.context, "since": since}))
     return faults
-
-
-def _in_file(place: str, location: str, entity: Diversion) -> str:
-    """Turn a place in the entity into one in the file, where targets are ``to`` and the scope is spread out."""
-    if location.startswith("targets"):
-        inner = location.replace("targets", "to", 1)
-        return f"{place}.{inner}" if len(entity.targets) > 1 else f"{place}.to"
-    return f"{place}.{location.removeprefix('scope.')}" if location.startswith("scope.") else place

@@ -4,41 +4,33 @@ docs/load-file.md describes the format for people.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
-from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from routing.blocks import parse_block, parse_range
+from routing.blocks import parse_block
 from routing.crosscheck import crosscheck
-from routing.linefile import LINE_FIELDS, read_line
+from routing.linefile import LINE_FIELDS, read_line, read_site
 from routing.local_time import DAWN, NoInstantError, read_instant
 from routing.model import (
     Block,
-    BlockScope,
     Customer,
-    Diversion,
     Entity,
-    ExtensionRange,
     Limits,
     Move,
     Number,
-    NumberScope,
     Order,
-    OrderScope,
-    RangeScope,
-    Scope,
     Site,
-    Target,
 )
 from routing.numbers import parse_base, parse_number
 from routing.products import PRODUCTS, Product, product
 from routing.reader import Group, build, named
-from routing.rejection import Fault, RuleRejected, fault
-from routing.target_policy import NATIONAL, CarrierPolicy, TargetPolicy, parse_target, target_policy
+from routing.rejection import Fault, RuleRejected
+from routing.rulefile import DIVERSION_FIELDS, Placed, attempt, moved, read_diversion, read_extensions
+from routing.target_policy import NATIONAL, CarrierPolicy, TargetPolicy, target_policy
 
 DEFAULT_TIME_ZONE = "Europe/Berlin"
-_KEEPS = ("…", "...")
 _TOP = ("time_zone", "customers")
 _CUSTOMER = ("id", "name", "allowances", "limits", "orders")
 _ORDER = (
@@ -49,6 +41,7 @@ _ORDER = (
     "bandwidth",
     "active_from",
     "active_until",
+    "plan",
     "lines",
     "numbers",
     "blocks",
@@ -58,9 +51,6 @@ _ITEM_DATES = ("active_from", "active_until", "move")
 _NUMBER = ("id", "number", "line", *_ITEM_DATES)
 _BLOCK = ("id", "base", "extensions", "line", *_ITEM_DATES)
 _MOVE = ("at", "order", "line")
-_DIVERSION = ("id", "number", "block", "extensions", "to", "armed", "note")
-
-T = TypeVar("T")
 
 
 def parse_document(
@@ -76,11 +66,13 @@ def parse_document(
 
     ``realm`` is the registrar's, for HA1; ``registrars`` are the names of those of others. ``existing`` are the entities already
     stored; those with the same kind and id are replaced, the others must fit with the new ones. ``carrier`` says what may be a
-    target; what is over at ``now`` is not checked. Raises `RuleRejected` with all faults at once; then nothing is returned.
+    target; what is over at ``now`` is not checked. The plan of an order that the document does not name is not set
+    (``model_fields_set``). Raises `RuleRejected` with all faults at once; then nothing is returned.
     """
     reading = _Reading(realm, registrars, carrier)
     reading.document(obj)
-    found = crosscheck(_attached(reading.placed), existing, carrier, now)
+    checked = crosscheck(_attached(reading.placed), existing, carrier, now)
+    found = [replace(item, location=moved(item.location, reading.entries)) for item in checked]
     reading.faults = _once(reading.faults, found)
     if reading.faults:
         raise RuleRejected(reading.faults)
@@ -129,6 +121,7 @@ class _Reading:
         self.placed: list[tuple[str, Entity]] = []
         self.faults: list[Fault] = []
         self.zone: tzinfo = UTC
+        self.entries: Placed = {}
 
     def document(self, obj: object) -> None:
         top = Group(obj, "", self.faults, _TOP)
@@ -164,14 +157,7 @@ class _Reading:
         held = product(text) if text is not None else None
         if text is not None and held is None:
             group.say("product_unknown", "product", product=text[:40], known=", ".join(PRODUCTS))
-        site_group = Group(group.raw("site") or {}, group.at("site"), self.faults, ("id", "address", "region"))
-        site = build(
-            Site,
-            site_group,
-            id=site_group.value("id", str, needed=True),
-            address=site_group.value("address", str) or "",
-            region=site_group.value("region", str),
-        )
+        site = read_site(group)
         start, end = self.date(group, "active_from"), self.date(group, "active_until")
         if start is not None and end is not None and end <= start:
             group.say("order_dates", "active_until", until=end.isoformat(), start=start.isoformat())
@@ -186,7 +172,11 @@ class _Reading:
             bandwidth=group.value("bandwidth", str),
             active_from=start,
             active_until=end,
+            plan=group.value("plan", str) or None,
         )
+        if order is not None and group.raw("plan") == "":
+            # Said, not left out: none is on.
+            order = order.model_copy(update={"plan": None})
         if order is not None:
             self.placed.append((group.location, order))
         self.inside(group, key, held, policy)
@@ -208,12 +198,14 @@ class _Reading:
         for place, item in group.items("blocks"):
             self.block(item, place, order, only, held)
         for place, item in group.items("diversions"):
-            self.diversion(Group(item, place, self.faults, _DIVERSION), order, policy)
+            diversion = read_diversion(Group(item, place, self.faults, DIVERSION_FIELDS), order, policy, self.entries)
+            if diversion is not None:
+                self.placed.append((place, diversion))
 
     def number(self, item: object, place: str, order: str, only: str | None, held: Product | None) -> None:
         group = Group({"number": item} if isinstance(item, str | int | float) else item, place, self.faults, _NUMBER)
         text = group.value("number", str, needed=True)
-        number = self.read(lambda: parse_number(text or "", location=group.at("number")).e164) if text is not None else None
+        number = attempt(group, lambda: parse_number(text or "", location=group.at("number")).e164) if text is not None else None
         line = self.line(group, only)
         self.allowed(group, "number", held)
         dates = self.item_dates(group)
@@ -230,16 +222,16 @@ class _Reading:
         line = self.line(group, only)
         self.allowed(group, "block", held)
         before = len(self.faults)
-        ranges = self.extensions(group)
+        ranges = read_extensions(group)
         unread = len(self.faults) > before and not ranges
         dates = self.item_dates(group)
         if text is None:
             return
         where = group.at("base")
         if group.has("extensions"):
-            base = self.read(lambda: parse_base(text, location=where))
+            base = attempt(group, lambda: parse_base(text, location=where))
         else:
-            notation = self.read(lambda: parse_block(text, location=where))
+            notation = attempt(group, lambda: parse_block(text, location=where))
             base, ranges = notation if notation is not None else (None, ranges)
         if base is None or line is None or unread:
             return
@@ -247,71 +239,6 @@ class _Reading:
         built = build(Block, group, id=key, order=order, line=line, base=base, ranges=ranges, **dates)
         if built is not None:
             self.placed.append((place, built))
-
-    def extensions(self, group: Group) -> tuple[ExtensionRange, ...]:
-        found: list[ExtensionRange] = []
-        for place, item in group.one_or_many("extensions"):
-            if not isinstance(item, str):
-                hint = " by putting it in quotes; without them leading zeros are lost"
-                self.faults.append(fault("field_type", place, found=named(type(item)), wanted=named(str), hint=hint))
-                continue
-            held = self.read(lambda text=item, place=place: parse_range(text, place))  # type: ignore[misc] # bound now
-            if held is not None:
-                found.append(held)
-        return tuple(found)
-
-    def diversion(self, group: Group, order: str, policy: TargetPolicy) -> None:
-        scope, derived = self.scope(group, order)
-        targets: list[Target] = []
-        if group.sound and not group.has("to"):
-            group.say("field_missing", "to", field="to")
-        for place, item in group.one_or_many("to"):
-            if not isinstance(item, str):
-                hint = " by putting it in quotes"
-                self.faults.append(fault("field_type", place, found=named(type(item)), wanted=named(str), hint=hint))
-                continue
-            target = self.read(lambda text=item, place=place: read_target(text, policy, place))  # type: ignore[misc]
-            if target is not None:
-                targets.append(target)
-        if scope is None or not targets:
-            return
-        built = build(
-            Diversion,
-            group,
-            id=group.value("id", str) or derived,
-            order=order,
-            scope=scope,
-            armed=group.value("armed", bool) or False,
-            targets=tuple(targets),
-            note=group.value("note", str) or "",
-        )
-        if built is not None:
-            self.placed.append((group.location, built))
-
-    def scope(self, group: Group, order: str) -> tuple[Scope | None, str]:
-        """Return what a diversion is for, and the id it gets if it has none."""
-        number, block = group.value("number", str), group.value("block", str)
-        if number is not None and (block is not None or group.has("extensions")):
-            group.say("field_value", "number", text=number[:40], why="a diversion is for a number or for a block, not both")
-            return None, ""
-        if number is not None:
-            e164 = self.read(lambda: parse_number(number, location=group.at("number")).e164)
-            return (NumberScope(number=e164), f"{order}.n{e164[1:]}") if e164 is not None else (None, "")
-        if block is None:
-            if group.has("extensions"):
-                group.say("field_missing", "block", field="block")
-            wrong = group.has("extensions") or group.has("number") or group.has("block")
-            return (None, "") if wrong or not group.sound else (OrderScope(), f"{order}.order")
-        ranges = self.extensions(group)
-        if not group.has("extensions"):
-            return build(BlockScope, group, block=block), f"{block}.block"
-        if len(ranges) != 1:
-            if ranges:
-                why = "a diversion has one range; give each range a diversion of its own"
-                group.say("field_value", "extensions", text=str(len(ranges)), why=why)
-            return None, ""
-        first, last = ranges[0].first, ranges[0].last
-        return build(RangeScope, group, block=block, first=first, last=last), f"{block}.r{first}-{last}"
 
     def line(self, group: Group, only: str | None) -> str | None:
         """Return the line that a number or block names, or the only one of its order."""
@@ -346,19 +273,3 @@ class _Reading:
         except TypeError:
             group.say("field_type", field, found=named(type(value)), wanted="a date such as 2026-12-01", hint="")
         return None
-
-    def read(self, parse: Callable[[], T]) -> T | None:
-        """Return what ``parse`` returns; note its faults if it refuses."""
-        try:
-            return parse()
-        except RuleRejected as refused:
-            self.faults.extend(refused.faults)
-            return None
-
-
-def read_target(text: str, policy: TargetPolicy, location: str) -> Target:
-    """Read a target as typed; ``…``, ``...`` or ``XX`` behind it keeps the extension. Raises `RuleRejected`."""
-    plain = text.strip()
-    short = plain.rstrip("xX").removesuffix("…").removesuffix("...").rstrip(" -/")
-    keep = plain.endswith(_KEEPS) or plain.endswith(("x", "X"))
-    return Target(number=parse_target(short if keep else plain, policy, location, base=keep), keep_extension=keep)

@@ -5,12 +5,13 @@ import ipaddress
 from collections.abc import Collection
 from datetime import datetime
 
-from routing.model import Credential, Line, Peer
+from routing.model import Credential, Line, Peer, Site
 from routing.names import name_of
 from routing.overrides import FIELDS, ProfileChanges
 from routing.products import LineKind, Product
 from routing.reader import Group, build, named
 from routing.rejection import fault
+from routing.states import STATES, state_of
 
 LINE_FIELDS = (
     "id",
@@ -24,6 +25,7 @@ LINE_FIELDS = (
     "request_uri",
     "profile",
     "profile_changes",
+    "site",
     "access",
     "wish",
     "wish_until",
@@ -31,6 +33,7 @@ LINE_FIELDS = (
 )
 _CREDENTIAL = ("username", "algorithm", "ha1")
 _PEER = ("address", "priority")
+_SITE = ("id", "address", "region", "state")
 _MAX_PORT = 65_535
 
 
@@ -95,10 +98,28 @@ def read_line(
         request_uri=group.value("request_uri", str) or (held.request_uri if held is not None else "number"),
         profile=group.value("profile", str),
         profile_changes=_profile_changes(group),
+        site=read_site(group) if group.has("site") else None,
         access=group.value("access", str),
         **_wish(group, wish_until),
     )
     return line if len(group.faults) == before else None
+
+
+def read_site(group: Group) -> Site | None:
+    """Read the site of an order or line; None if it cannot be read, with the faults in ``group``."""
+    inner = Group(group.raw("site") or {}, group.at("site"), group.faults, _SITE)
+    text = inner.value("state", str)
+    state = state_of(text) if text is not None else None
+    if text is not None and state is None:
+        inner.say("state_unknown", "state", text=text[:40], known=", ".join(f"{code} ({name})" for code, name in STATES.items()))
+    return build(
+        Site,
+        inner,
+        id=inner.value("id", str, needed=True),
+        address=inner.value("address", str) or "",
+        region=inner.value("region", str),
+        state=state,
+    )
 
 
 def _check_foreign(group: Group, registrars: Collection[str]) -> None:

@@ -33,7 +33,8 @@ class Considered:
     """English sentences: why it applies or does not."""
     reason: Reason = "applies"
     context: Mapping[str, str] = field(default_factory=dict)
-    """What the text was built from: ``what`` the rule is for, and ``winner``, ``plan``, ``on``, ``period`` where they matter."""
+    """What the text was built from: ``what`` the rule is for, and ``winner``, ``plan``, ``on`` (the plan that is), ``period`` and
+    ``ring_times`` where they matter."""
 
 
 def level_of(diversion: Diversion) -> Level:
@@ -84,15 +85,16 @@ def consider(
             reason: Reason = "not_armed"
         elif rest is not None:
             reason = rest.reason
-            key = "plan" if rest.reason == "other_plan" else "period"
-            context |= {key: rest.name} | ({"on": rest.plan} if rest.plan is not None else {})
+            context |= rest.context
         elif winner is None:
             reason, applies, winner = "applies", True, diversion
+            context |= _of_winner(diversion, standings.get(diversion.id))
         else:
-            same = specificity(winner)[:2] == specificity(diversion)[:2] and winner.plan is not None and diversion.plan is None
-            reason = "plan_first" if same else "less_specific"
-            context |= {"winner": describe(winner)} | ({"plan": winner.plan} if same and winner.plan is not None else {})
-        text = _text(diversion, reason, context, rest, standings.get(diversion.id))
+            reason = "less_specific"
+            context["winner"] = describe(winner)
+            if winner.plan is not None and diversion.plan is None and specificity(winner)[:2] == specificity(diversion)[:2]:
+                reason, context["plan"] = "plan_first", winner.plan
+        text = _text(reason, context, rest)
         result.append(Considered(diversion.id, level_of(diversion), diversion.armed, applies, text, reason, context))
     return result
 
@@ -103,9 +105,20 @@ RING_TIMES = (
 )
 
 
-def _text(
-    diversion: Diversion, reason: Reason, context: Mapping[str, str], rest: Rest | None, standing: Standing | None
-) -> str:
+def _of_winner(diversion: Diversion, standing: Standing | None) -> Mapping[str, str]:
+    """Return what is to be said of the rule that applies, besides that it does."""
+    found: dict[str, str] = {}
+    if diversion.plan is not None:
+        found["plan"] = diversion.plan
+    if standing is not None and standing.period:
+        found["period"] = standing.period
+    now = standing if standing is not None else diversion
+    if any(target.ring_s is not None for target in (*now.targets, *now.phone_system_targets)):
+        found["ring_times"] = RING_TIMES
+    return found
+
+
+def _text(reason: Reason, context: Mapping[str, str], rest: Rest | None) -> str:
     rule = f"The rule for {context['what']}"
     match reason:
         case "not_armed":
@@ -116,14 +129,11 @@ def _text(
             return f"{rule} is armed, but the rule for {context['winner']} is more specific."
         case "applies":
             sentences = [f"{rule} is armed and the most specific one that is: it applies."]
-            if diversion.plan is not None:
-                sentences.append(f"Its plan {diversion.plan!r} is on.")
-            if standing is not None and standing.period:
-                sentences.append(f"Its targets are those for these times ({standing.period}).")
-            first = standing if standing is not None else diversion
-            if any(target.ring_s is not None for target in (*first.targets, *first.phone_system_targets)):
-                sentences.append(RING_TIMES)
-            return " ".join(sentences)
+            if "plan" in context:
+                sentences.append(f"Its plan {context['plan']!r} is on.")
+            if "period" in context:
+                sentences.append(f"Its targets are those for these times ({context['period']}).")
+            return " ".join([*sentences, *([RING_TIMES] if "ring_times" in context else [])])
         case _:
             why = rest.text if rest is not None else ""
             return f"{rule} is armed but does not count now: {why}. So the next one is looked at."

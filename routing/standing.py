@@ -4,6 +4,7 @@ An armed rule *rests* while its plan is not on, or while the period that has the
 not armed, and the engine is told why, for its trace.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -21,6 +22,12 @@ class Rest(NamedTuple):
     """Of the rule's plan; of the period, or its place such as "period 2"."""
     plan: PlanName | None = None
     """The plan that is on."""
+
+    @property
+    def context(self) -> Mapping[str, str]:
+        """Return the values that the text is built from, for translations."""
+        key = "plan" if self.reason == "other_plan" else "period"
+        return {key: self.name} | ({"on": self.plan} if self.plan is not None else {})
 
     @property
     def text(self) -> str:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from routing.document import read_target
 from routing.lead import lead_fault
 from routing.model import Block, BlockScope, Diversion, NumberScope, OrderScope, Scope, Target, User
 from routing.numbers import parse_number, pretty
 from routing.rejection import Fault, RuleRejected
+from routing.rulefile import read_target
 from routing.stays import stays
 from routing.targets import TargetPolicy, check_diversion
 from rules_store import ABSENT, ConflictError, NumberTakenError, Stored, StoreError
@@ -27,6 +27,7 @@ _log = structlog.get_logger(__name__)
 
 
 _ARMED = "calls are diverted while the line is down"
+_TIMED = f"{_ARMED}; the periods of this rule say where to, and when not"
 _NOT_ARMED = "this rule diverts no calls; a less specific one that is armed still does (sipproxy explain NUMBER shows it)"
 
 
@@ -69,7 +70,7 @@ async def divert(service: "Service", args: dict[str, Json]) -> Json:
         "targets": [_shown(target) for target in diversion.targets],
         "armed": diversion.armed,
         "version": stored.version,
-        "state": _ARMED if diversion.armed else _NOT_ARMED,
+        "state": (_TIMED if diversion.periods else _ARMED) if diversion.armed else _NOT_ARMED,
     }
 
 
@@ -167,9 +168,14 @@ def _shown(target: Target) -> str:
 
 
 async def _current(service: "Service", place: Place) -> Stored[Diversion] | None:
-    """Read the rule of this scope from the store: what is compiled may be older. The first by id counts."""
+    """Read the rule of this scope from the store: what is compiled may be older. The first by id counts.
+
+    Rules of a plan are another matter: they count while that is on, and are not what is switched here.
+    """
     for rule in sorted(place.rules | {place.new_id}):
         stored = await service.rules.get("diversion", rule)
-        if stored is not None and isinstance(stored.entity, Diversion) and stored.entity.order == place.order:
+        if stored is None or not isinstance(stored.entity, Diversion):
+            continue
+        if stored.entity.order == place.order and stored.entity.plan is None:
             return Stored(stored.entity, stored.version)
     return None

@@ -9,6 +9,7 @@ from sipproxy.errors import AdminError
 from sipproxy.operations.arguments import argument
 
 if TYPE_CHECKING:
+    from routing.precedence import Considered
     from sipproxy._engine import Explanation
     from sipproxy.service import Service
 
@@ -35,14 +36,27 @@ async def explain(service: "Service", args: dict[str, Json]) -> Json:
         "rule_id": service.supply.rule_id(rule) if rule is not None else None,
         "sentence": sentence(explanation),
         "rules": [
-            {"rule_id": r.rule_id, "level": r.level, "armed": r.armed, "applies": r.applies, "text": r.text} for r in rules
+            {
+                "rule_id": r.rule_id,
+                "level": r.level,
+                "armed": r.armed,
+                "applies": r.applies,
+                "reason": r.reason,
+                "text": r.text,
+            }
+            for r in rules
         ],
         "dates": dates,
     }
     *steps, decision = explanation["trace"]
-    passed_over = ({"step": "rule", "text": r.text} for r in rules if not r.applies)
-    result["trace"] = [*steps, *({"step": "dates", "text": text} for text in dates), *passed_over, decision]
+    said = ({"step": "rule", "text": r.text} for r in rules if _is_news(r))
+    result["trace"] = [*steps, *({"step": "dates", "text": text} for text in dates), *said, decision]
     return result
+
+
+def _is_news(considered: "Considered") -> bool:
+    """Return whether it says more than the engine does, which names the rule that applies."""
+    return not considered.applies or len(considered.context) > 1
 
 
 def sentence(explanation: "Explanation") -> str:

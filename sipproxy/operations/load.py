@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from routing.document import parse_document
-from routing.model import KINDS, Entity, Line
+from routing.model import KINDS, Entity, Line, Order
 from routing.rejection import RuleRejected
 from routing.wishes import ENDED, effective_wish
 from rules_store import ABSENT, Author, ConflictError, NumberTakenError, Put, Stored, StoreError
@@ -66,7 +66,15 @@ async def _parsed(service: "Service", name: str, text: str, document: Any, known
 
 
 def _wished(entity: Entity, known: Known) -> Entity:
-    """Leave an operator's wish alone that the document does not name; one whose end is past is over."""
+    """Leave alone what is switched by hand and the document does not name: an operator's wish, an order's plan.
+
+    A wish whose end is past is over.
+    """
+    if isinstance(entity, Order):
+        held = known.get(("order", entity.id))
+        if "plan" in entity.model_fields_set or held is None or not isinstance(held.entity, Order):
+            return entity
+        return entity.model_copy(update={"plan": held.entity.plan})
     if not isinstance(entity, Line):
         return entity
     stored = known.get(("line", entity.id))

@@ -2,7 +2,7 @@
 
 import copy
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,9 @@ def test_the_sample_is_read_whole_and_compiles_without_a_problem(sample: Any) ->
     compiler = Compiler()
     list(compiler.load(entities, datetime(2026, 3, 1, tzinfo=UTC)))
     assert compiler.problems() == []
-    assert [c.rule_id for c in compiler.explain_rules("+493023125010")] == ["A-1001.n493023125010", "block-berlin.block"]
+    considered = compiler.explain_rules("+493023125010")
+    expected = ["A-1001.n493023125010", "block-berlin.block.Hochwasser", "block-berlin.block"]
+    assert [c.rule_id for c in considered] == expected
     keeping = of(entities, "block-berlin.r100-199")
     assert isinstance(keeping, Diversion)
     assert keeping.scope == RangeScope(block="block-berlin", first="100", last="199")
@@ -184,3 +186,118 @@ def test_blocks_must_not_share_numbers_also_not_with_a_stored_one(sample: Any) -
     }
     document = {"customers": [{"id": "100009", "name": "x", "orders": [order]}]}
     assert faults(document, stored) == [("block_overlap", "customers[0].orders[0].blocks[0].base")]
+
+
+TIMES = f"{O1}.diversions[0].periods"
+
+
+def with_periods(sample: Any, *periods: object, **fields: object) -> Any:
+    """The sample, with times for its first diversion."""
+    document = copy.deepcopy(sample)
+    document["customers"][0]["orders"][0]["diversions"][0] |= {"periods": list(periods), **fields}
+    return document
+
+
+def test_times_in_short_and_in_long_come_to_the_same(sample: Any) -> None:
+    to = "0171 3920005"
+    short = {"times": "Mo-Fr 17:00-08:00", "to": to, "name": "night"}
+    long = {"days": ["mon", "Di", "Mittwoch", "do", "fri"], "start": "17:00", "end": "8:00", "to": to, "name": "night"}
+    more = {"times": ["Sa, So", "Feiertage 10-16"], "first": date(2026, 12, 1), "last": "31.12.2026", "to": []}
+    found = of(parse_document(with_periods(sample, short, more), REALM), "block-berlin.block")
+    same = of(parse_document(with_periods(sample, long, more), REALM), "block-berlin.block")
+    assert found == same
+    night, weekend, holidays = found.periods
+    assert (night.days, night.start, night.end) == (("mon", "tue", "wed", "thu", "fri"), "17:00", "08:00")
+    assert night.targets[0].number == "+491713920005"
+    assert (weekend.days, weekend.start, weekend.end, weekend.holidays) == (("sat", "sun"), "00:00", "24:00", "any")
+    assert (holidays.days, holidays.start, holidays.holidays) == ((), "10:00", "only")
+    assert {(p.first, p.last, p.targets) for p in (weekend, holidays)} == {(date(2026, 12, 1), date(2026, 12, 31), ())}
+
+
+def test_plans_ring_times_and_targets_for_the_phone_system_are_read(sample: Any) -> None:
+    document = copy.deepcopy(sample)
+    order = document["customers"][0]["orders"][0]
+    order["plan"] = "Hochwasser"
+    order["site"]["state"] = "berlin"
+    order["lines"][0]["site"] = {"id": "koeln", "state": "NRW"}
+    order["diversions"].append(
+        {
+            "block": "block-berlin",
+            "plan": "Hoch wasser",
+            "to": [{"number": "0171 3920006", "ring_s": 20}, "0171 3920007"],
+            "phone_system_to": "089 99998001",
+        }
+    )
+    entities = parse_document(document, REALM)
+    held = of(entities, "A-1001")
+    assert (held.plan, held.site.state, of(entities, "line-trunk").site.state) == ("Hochwasser", "BE", "NW")
+    rule = of(entities, "block-berlin.block.Hoch-wasser")
+    assert (rule.plan, [target.ring_s for target in rule.targets]) == ("Hoch wasser", [20, None])
+    assert [target.number for target in rule.phone_system_targets] == ["+498999998001"]
+
+
+def test_a_plan_that_is_not_named_is_not_set_and_an_empty_one_is(sample: Any) -> None:
+    assert "plan" not in of(parse_document(sample, REALM), "A-1001").model_fields_set
+    document = copy.deepcopy(sample)
+    document["customers"][0]["orders"][0]["plan"] = ""
+    held = of(parse_document(document, REALM), "A-1001")
+    assert "plan" in held.model_fields_set
+    assert held.plan is None
+
+
+
+@pytest.mark.parametrize(
+    ("period", "expected"),
+    [
+        ({"times": "Mo-Xx 8-17", "to": []}, [("times_text", f"{TIMES}[1].times")]),
+        ({"times": ["Mo", "werktags"], "to": []}, [("times_text", f"{TIMES}[1].times[1]")]),
+        ({"times": 5, "to": []}, [("field_type", f"{TIMES}[1].times")]),
+        ({"times": "Mo 8-9", "days": ["tue"], "to": []}, [("field_value", f"{TIMES}[1].times")]),
+        ({"times": "nicht an Feiertagen", "holidays": "only", "to": []}, [("field_value", f"{TIMES}[1].holidays")]),
+        ({"days": ["someday"], "to": []}, [("times_text", f"{TIMES}[1].days[0]")]),
+        ({"days": "Mo 8-17", "to": []}, [("times_text", f"{TIMES}[1].days")]),
+        ({"start": "8 am", "to": []}, [("field_value", f"{TIMES}[1].start")]),
+        ({"end": 1020, "to": []}, [("field_type", f"{TIMES}[1].end")]),
+        ({"holidays": "sometimes", "to": []}, [("field_value", f"{TIMES}[1].holidays")]),
+        ({"first": "2026-02-30", "to": []}, [("field_value", f"{TIMES}[1].first")]),
+        ({"first": "2026-12-24", "last": "2026-12-23", "to": []}, [("period_dates", f"{TIMES}[1].last")]),
+        ({"times": "Sa"}, [("period_targets", f"{TIMES}[1].to")]),
+        ({"times": "Sa", "to": "0900 123456"}, [("target_premium", f"{TIMES}[1].to")]),
+        ({"times": "Sa", "to": [{"number": "0171 3920005", "ring_s": 3}]}, [("field_value", f"{TIMES}[1].to.ring_s")]),
+        ({"times": "Sa", "at": "noon", "to": []}, [("field_unknown", f"{TIMES}[1].at")]),
+        # What only the other entities tell is said at the entry of the file too, though the first one came to two periods.
+        ({"times": "Sa", "to": ["0171 3920005", "030 23125 011"]}, [("target_self", f"{TIMES}[1].to[1]")]),
+        ({"times": "Sa", "to": [], "phone_system_to": "030 23125 011"}, [("target_self", f"{TIMES}[1].phone_system_to")]),
+    ],
+)
+def test_each_fault_of_a_period_is_named_at_its_place(
+    sample: Any, period: dict[str, object], expected: list[tuple[str, str]]
+) -> None:
+    first = {"times": "Mo-Fr 17-8, Sa 9-12", "to": "0171 3920005"}
+    found = faults(with_periods(sample, first, period))
+    assert [(type_, place.replace(".to[0].", ".to.")) for type_, place in found] == expected
+
+
+def test_more_periods_than_a_rule_has_are_refused(sample: Any) -> None:
+    document = with_periods(sample, *({"times": "Mo 8-9, Di 9-10, Mi 10-11", "to": []} for _ in range(7)))
+    assert faults(document) == [("periods_many", TIMES)]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("site", {"id": "x", "state": "Preußen"}, [("state_unknown", f"{O1}.site.state")]),
+        ("plan", "x" * 50, [("field_value", f"{O1}.plan")]),
+    ],
+)
+def test_faults_of_an_order_s_state_and_plan(sample: Any, path: str, value: object, expected: list[tuple[str, str]]) -> None:
+    document = copy.deepcopy(sample)
+    document["customers"][0]["orders"][0][path] = value
+    assert faults(document)[:1] == expected
+
+
+def test_two_rules_for_the_same_numbers_need_different_plans(sample: Any) -> None:
+    document = copy.deepcopy(sample)
+    rules = document["customers"][0]["orders"][0]["diversions"]
+    rules += [{"block": "block-berlin", "plan": plan, "to": "0171 3920006", "id": f"r{n}"} for n, plan in enumerate("aab")]
+    assert [type_ for type_, _ in faults(document)] == ["scope_duplicate", "scope_duplicate"]
