@@ -254,7 +254,8 @@ class Directory(Scopes):
                 found = fault("scope_number", "scope.number", number=f"+{digits}", order=order) if wrong else None
                 if found is not None:
                     self.note("diversion", key, found)
-                elif ("diversion", key) in self._problems and self._problems["diversion", key].type == "scope_number":
+                elif self._has_scope_problem(key):
+                    self.note("diversion", key, None)
                     self.judge_rule(key)  # what else is wrong with it was hidden by that
 
     def candidates(self, digits: str | None, place: Place) -> list[Diversion]:
@@ -303,15 +304,21 @@ class Directory(Scopes):
             self._unusable.add(key)
         elif judged.rest is not None:
             self.resting[key] = judged.rest
-        self.note("diversion", key, what)
+        if judged is None or not isinstance(diversion.scope, NumberScope) or not self._has_scope_problem(key):
+            self.note("diversion", key, what)
         return judged
+
+    def _has_scope_problem(self, key: str) -> bool:
+        """Return whether the number of a rule is not its order's; `judge_number` says so, and takes it back."""
+        return bool(self._problems) and ("diversion", key) in self._problems and self._problems["diversion", key].type == "scope_number"
 
     def _judged(self, diversion: Diversion) -> tuple[Judged | None, Fault | None]:
         """Check at the time of use, with what costs little (PRODUCT: checked when saved and when used)."""
         usable: dict[str, tuple[Target, ...]] = {}
         what: Fault | None = None
+        policy = self.policy(diversion.order)
         for name, targets in target_lists(diversion):
-            usable[name], found = self._usable_targets(diversion, name, targets)
+            usable[name], found = self._usable_targets(diversion, name, targets, policy)
             what = what or found
         if not any(usable.values()):
             return None, what
@@ -370,11 +377,10 @@ class Directory(Scopes):
         return target_policy(customer, self.carrier)
 
     def _usable_targets(
-        self, diversion: Diversion, name: str, targets: tuple[Target, ...]
+        self, diversion: Diversion, name: str, targets: tuple[Target, ...], policy: TargetPolicy
     ) -> tuple[tuple[Target, ...], Fault | None]:
         if not targets:
             return (), None
-        policy = self.policy(diversion.order)
         own = diversion.scope.number if isinstance(diversion.scope, NumberScope) else self.base_of(diversion)
         keeps = isinstance(diversion.scope, BlockScope | RangeScope)
         usable: list[Target] = []

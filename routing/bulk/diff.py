@@ -176,13 +176,13 @@ def _armed(directory: Directory, kind: str, key: str) -> bool | None:
         place = directory.place(key[1:])
         if place is None:
             return None
-        chosen = choose(directory.candidates(key[1:], place))
-        return chosen is not None and chosen.armed
+        chosen = choose(directory.candidates(key[1:], place), directory.resting)
+        return chosen is not None and directory.counts(chosen)
     block = directory.registry.blocks.get(key)
     if block is None:
         return None
     rules = {*directory.registry.block_rules.get(key, ()), *directory.registry.order_rules.get(block.order, ())}
-    return any(directory.usable(rule) and directory.registry.diversions[rule].armed for rule in rules)
+    return any(directory.counts(directory.registry.diversions[rule]) for rule in rules)
 
 
 def _what(change: Change) -> str:

@@ -36,6 +36,8 @@ class Phone:
         self.answer_after_s = 0.0
         """Seconds of ringing."""
         self.final_status = (200, "OK")
+        self.options_status = (200, "OK")
+        """What OPTIONS is answered."""
         self.log: list[Message] = []
         """Requests that came in."""
         self.challenge = ""
@@ -137,7 +139,8 @@ class Phone:
             if ringing:
                 self._send(response(ringing[0], 487, "Request Terminated", tag=self._tag), request)
         elif request.method != "ACK":
-            self._send(response(request, 200, "OK", tag=self._tag), request)
+            status, reason = self.options_status if request.method == "OPTIONS" else (200, "OK")
+            self._send(response(request, status, reason, tag=self._tag), request)
 
     def _answer_ringing(self) -> None:
         now = time.monotonic()
