@@ -40,7 +40,7 @@ _NAMES: dict[str, Weekday] = {
         _WEEK,
         (
             "mo mon monday montag montags",
-            "tu tue tues tuesday di die dienstag dienstags",
+            "tu tue tues tuesday di dienstag dienstags",
             "we wed wednesday mi mit mittwoch mittwochs",
             "th thu thur thurs thursday do don donnerstag donnerstags",
             "fr fri friday fre freitag freitags",

@@ -262,7 +262,7 @@ def test_a_plan_that_is_not_named_is_not_set_and_an_empty_one_is(sample: Any) ->
         ({"first": "2026-02-30", "to": []}, [("field_value", f"{TIMES}[1].first")]),
         ({"first": "2026-12-24", "last": "2026-12-23", "to": []}, [("period_dates", f"{TIMES}[1].last")]),
         ({"times": "Sa"}, [("period_targets", f"{TIMES}[1].to")]),
-        ({"times": "Sa", "to": "0900 123456"}, [("target_premium", f"{TIMES}[1].to")]),
+        ({"times": "Sa", "to": "0900 1234567"}, [("target_premium", f"{TIMES}[1].to")]),
         ({"times": "Sa", "to": [{"number": "0171 3920005", "ring_s": 3}]}, [("field_value", f"{TIMES}[1].to.ring_s")]),
         ({"times": "Sa", "at": "noon", "to": []}, [("field_unknown", f"{TIMES}[1].at")]),
         # What only the other entities tell is said at the entry of the file too, though the first one came to two periods.

@@ -51,8 +51,7 @@ def target(caller: Caller) -> str:
 
 def test_a_phone_system_that_says_it_cannot_has_other_targets_than_one_that_is_gone(service: Service, caller: Caller) -> None:
     with Phone(proxy=service.address) as phone:
-        host, port = phone.endpoint.address
-        line = {"peers": [f"{host}:{port}"], "profile_changes": {"interval_s": 1.0, "hold_s": 0.0}}
+        line = {"peers": [phone.endpoint.sent_by], "profile_changes": {"interval_s": 1.0, "hold_s": 0.0}}
         service.load(document(line, {"to": USUAL, "phone_system_to": PHONES, "armed": True}))
         service.wait_for_answers(LINE)
         phone.options_status = (503, "Service Unavailable")
