@@ -47,7 +47,13 @@ class Day:
 def timed(carrier: Carrier) -> Iterator[Entity]:
     """Yield the carrier's entities, its rules with times."""
     shapes = [
-        Period(days=_WORK, start=f"{17 + n % 6}:{n % 12 * 5:02}", end=f"{6 + n % 4:02}:{n % 10 * 6:02}", holidays="except", targets=_NIGHT)
+        Period(
+            days=_WORK,
+            start=f"{17 + n % 6}:{n % 12 * 5:02}",
+            end=f"{6 + n % 4:02}:{n % 10 * 6:02}",
+            holidays="except",
+            targets=_NIGHT,
+        )
         for n in range(240)
     ]
     for index, entity in enumerate(carrier.entities()):
@@ -82,4 +88,4 @@ def _cpu(work: Callable[[], T]) -> tuple[float, T]:
 
 if __name__ == "__main__":
     rules = int(sys.argv[1]) if len(sys.argv) > 1 else Carrier().rules
-    print(run(replace(Carrier(), rules=rules)).sentence())  # noqa: T201 - its output
+    print(run(replace(Carrier(), rules=rules)).sentence())

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from routing.blocks import decompose, is_range
+from routing.local_time import DAWN
 from routing.model import (
     Block,
     BlockScope,
@@ -23,7 +24,6 @@ from routing.model import (
     State,
     Target,
 )
-from routing.local_time import DAWN
 from routing.numbers import MAX_DIGITS
 from routing.precedence import choose, specificity
 from routing.prefixes import Claim, Part, PrefixTable, claim
@@ -310,7 +310,11 @@ class Directory(Scopes):
 
     def _has_scope_problem(self, key: str) -> bool:
         """Return whether the number of a rule is not its order's; `judge_number` says so, and takes it back."""
-        return bool(self._problems) and ("diversion", key) in self._problems and self._problems["diversion", key].type == "scope_number"
+        return (
+            bool(self._problems)
+            and ("diversion", key) in self._problems
+            and self._problems["diversion", key].type == "scope_number"
+        )
 
     def _judged(self, diversion: Diversion) -> tuple[Judged | None, Fault | None]:
         """Check at the time of use, with what costs little (PRODUCT: checked when saved and when used)."""

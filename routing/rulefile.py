@@ -219,7 +219,9 @@ def _times(group: Group) -> tuple[Times, ...]:
         start, end = _clock(group, "start", "00:00"), _clock(group, "end", "24:00")
         return (Times(days, start, end, holidays),)
     if any(group.has(field) for field in _LONG_FORM):
-        group.say("field_value", "times", text=str(group.raw("times"))[:40], why="times and days, start or end say the same twice")
+        group.say(
+            "field_value", "times", text=str(group.raw("times"))[:40], why="times and days, start or end say the same twice"
+        )
         return ()
     found: list[Times] = []
     for place, item in group.one_or_many("times"):

@@ -76,8 +76,8 @@ def next_change(periods: Sequence[Period], state: State | None, at: datetime) ->
 class Outlook(NamedTuple):
     """Which period holds, and how long it stays so."""
 
-    index: int | None
-    """Of the period; None: none holds."""
+    period: int | None
+    """Its index; None: none holds."""
     since: datetime
     until: datetime | None
     """None: for ever."""

@@ -66,7 +66,7 @@ def standing_of(diversion: Diversion, plan: PlanName | None, outlook: Outlook | 
     """
     rest = Rest("other_plan", diversion.plan, plan) if diversion.plan is not None and diversion.plan != plan else None
     targets, others, name = diversion.targets, diversion.phone_system_targets, ""
-    index = outlook.index if outlook is not None else None
+    index = outlook.period if outlook is not None else None
     if index is not None:
         period = diversion.periods[index]
         targets, others, name = period.targets, period.phone_system_targets, name_of(period, index)

@@ -217,7 +217,7 @@ class World:
         return None
 
     def ever(self, d: Diversion) -> bool:
-        """Does it have a target that may be used, at whatever time?"""
+        """Whether it has a target that may be used, at whatever time."""
         lists = [(d.targets, d.phone_system_targets), *((p.targets, p.phone_system_targets) for p in d.periods)]
         return any(self.usable(d, targets) for pair in lists for targets in pair)
 

@@ -245,7 +245,6 @@ def test_a_plan_that_is_not_named_is_not_set_and_an_empty_one_is(sample: Any) ->
     assert held.plan is None
 
 
-
 @pytest.mark.parametrize(
     ("period", "expected"),
     [

@@ -66,9 +66,7 @@ def period(times: str, *targets: str, **fields: Any) -> Period:
 
 
 def order(plan: str | None = None, state: State | None = None, **fields: Any) -> Order:
-    return Order(
-        id="o", customer="c", product="sipTrunk 2.0", site=Site(id="s", address="", state=state), plan=plan, **fields
-    )
+    return Order(id="o", customer="c", product="sipTrunk 2.0", site=Site(id="s", address="", state=state), plan=plan, **fields)
 
 
 BASE: list[Entity] = [
@@ -192,11 +190,8 @@ def test_a_rule_that_comes_to_rest_leaves_its_numbers_to_the_next() -> None:
     assert stage.applying() == "number"
     stage.advance(at("2026-11-23T18:00"))
     assert (stage.applying(), stage.target()) == ("block", NIGHT)
-    assert stage.texts()["number"] == (
-        "period",
-        f"The rule for number +{CALLED} is armed but does not count now: it diverts nothing in these times (period 1). "
-        "So the next one is looked at.",
-    )
+    why = "it diverts nothing in these times (period 1). So the next one is looked at."
+    assert stage.texts()["number"] == ("period", f"The rule for number +{CALLED} is armed but does not count now: {why}")
     stage.advance(at("2026-11-24T08:00"))
     assert stage.applying() == "number"
 
