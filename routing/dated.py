@@ -1,6 +1,6 @@
 """The few numbers and blocks with dates of their own or a move, as they are stored, and the ways to find them."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from routing.blocks import holds
@@ -20,13 +20,16 @@ class Dated:
         self.instants: Instants[Key] = Instants()
         self._arriving: defaultdict[str, set[Key]] = defaultdict(set)
         self._behind: defaultdict[str, set[Key]] = defaultdict(set)  # number, or base of a block
+        self._sizes: Counter[int] = Counter()  # lengths of those
 
     def put(self, item: Item) -> None:
         """Add an item that is not held."""
         key = _key(item)
         self.of[key] = item
         self.instants.put(key, instants_of(item))
-        self._behind[_digits(item)].add(key)
+        digits = _digits(item)
+        self._behind[digits].add(key)
+        self._sizes[len(digits)] += 1
         if item.move is not None:
             self._arriving[_order(item.move.order)].add(key)
             self._arriving[_line(item.move.line)].add(key)
@@ -38,7 +41,9 @@ class Dated:
         if item is None:
             return
         self.instants.put(key, ())
-        _drop(self._behind, _digits(item), key)
+        digits = _digits(item)
+        _drop(self._behind, digits, key)
+        self._sizes[len(digits)] -= 1
         if item.move is not None:
             _drop(self._arriving, _order(item.move.order), key)
             _drop(self._arriving, _line(item.move.line), key)
@@ -51,7 +56,7 @@ class Dated:
         """Yield the items that hold a number (digits): single numbers first, then blocks, the longer base first."""
         if not self.of:
             return
-        for size in range(len(digits), 0, -1):
+        for size in sorted((size for size, count in self._sizes.items() if count and size <= len(digits)), reverse=True):
             for key in sorted(self._behind.get(digits[:size], ()), reverse=True):
                 item = self.of[key]
                 if size == len(digits) if isinstance(item, Number) else holds(item.base, item.ranges, f"+{digits}"):

@@ -101,8 +101,8 @@ class Registry:
         key = entity.id
         match entity:
             case Number():
-                self.remove("number", key)
-                there = self._there(entity)
+                self._remove_number(key)
+                there = self._there("number", entity)
                 if there is not None:
                     self._add_number(key, NumberRow(entity.number[1:], *there))
             case Diversion():
@@ -111,8 +111,8 @@ class Registry:
                 self.rules_of[entity.order].add(key)
                 self._watch(entity, key)
             case Block():
-                self.remove("block", key)
-                there = self._there(entity)
+                self._remove_block(key)
+                there = self._there("block", entity)
                 if there is not None:
                     self._add_block(entity, *there)
             case Line():
@@ -148,10 +148,7 @@ class Registry:
                     self._unwatch(diversion, key)
             case "block":
                 self.dated.remove("block", key)
-                block = self.blocks.pop(key, None)
-                if block is not None:
-                    _drop(self.blocks_of, block.order, key)
-                    _drop(self.blocks_on, block.line, key)
+                self._remove_block(key)
             case "line":
                 line = self.lines.pop(key, None)
                 if line is not None:
@@ -213,11 +210,15 @@ class Registry:
         yield from (block for key, block in self.blocks.items() if ("block", key) not in self.dated.of)
         yield from (item for item in self.dated.of.values() if isinstance(item, Block))
 
-    def _there(self, item: Item) -> tuple[str, str] | None:
+    def _there(self, kind: str, item: Item) -> tuple[str, str] | None:
         """Return order and line of an item now, None when it is not there; note its dates if it has some."""
-        if not is_dated(item):
+        dated = is_dated(item)
+        if self.dated.of.get((kind, item.id)) is not item:
+            self.dated.remove(kind, item.id)
+            if dated:
+                self.dated.put(item)
+        if not dated:
             return item.order, item.line
-        self.dated.put(item)
         stay = stay_at(item, self.now)
         return (stay.order, stay.line) if stay is not None else None
 
@@ -227,6 +228,12 @@ class Registry:
         self.blocks[block.id] = block
         self.blocks_of[order].add(block.id)
         self.blocks_on[line].add(block.id)
+
+    def _remove_block(self, key: str) -> None:
+        block = self.blocks.pop(key, None)
+        if block is not None:
+            _drop(self.blocks_of, block.order, key)
+            _drop(self.blocks_on, block.line, key)
 
     def _add_number(self, key: str, row: NumberRow) -> None:
         self.numbers[key] = row
