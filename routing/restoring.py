@@ -1,8 +1,10 @@
 """Whether what an undo restores or removes fits beside everything else: as strict as for a new document."""
 
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 
 from routing.crosscheck import crosscheck
+from routing.local_time import DAWN
 from routing.model import (
     KINDS,
     Block,
@@ -23,11 +25,16 @@ Name = tuple[str, str]
 
 
 def restoring_faults(
-    restored: Iterable[Entity], removed: Collection[Name], existing: Iterable[Entity], carrier: CarrierPolicy = NATIONAL
+    restored: Iterable[Entity],
+    removed: Collection[Name],
+    existing: Iterable[Entity],
+    carrier: CarrierPolicy = NATIONAL,
+    *,
+    now: datetime = DAWN,
 ) -> list[Fault]:
     """Return what is wrong with writing ``restored`` and removing ``removed`` (kind, id), beside ``existing`` as it is now.
 
-    The place of each fault is ``kind id``. Takes time in proportion to all entities.
+    The place of each fault is ``kind id``. Dates that are over at ``now`` are not looked at. Takes time in proportion to all entities.
     """
     placed = [(f"{_KIND_OF[type(entity)]} {entity.id}", entity) for entity in restored]
     written = {(_KIND_OF[type(entity)], entity.id) for _, entity in placed}
@@ -42,7 +49,7 @@ def restoring_faults(
     ]
     faults += _still_used(others, gone)
     # What refers to nothing cannot be looked at any further.
-    return faults or crosscheck(placed, others, carrier)
+    return faults or crosscheck(placed, others, carrier, now)
 
 
 def references(entity: Entity) -> Iterator[Name]:

@@ -1,6 +1,7 @@
 """``log``: who changed what. ``undo``: take a version back. ``audit``: the log by pages, for files."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -145,7 +146,7 @@ async def _check(service: "Service", plan: UndoPlan) -> None:
         else:
             faults, entities = [], compiler.directory.registry.entities()
     if entities is not None:
-        faults = await asyncio.to_thread(restoring_faults, restored, removed, entities, carrier)
+        faults = await asyncio.to_thread(restoring_faults, restored, removed, entities, carrier, now=datetime.now(UTC))
     if faults:
         raise RuleRejected(faults)
 
