@@ -113,6 +113,38 @@ def run_probing(
         sys.exit(1)
 
 
+@runs.command("import")
+def run_import(
+    *,
+    blocks: Annotated[int, typer.Option(help="blocks of 45 numbers", min=0)] = 20_000,
+    numbers: Annotated[int, typer.Option(help="single numbers", min=0)] = 100_000,
+    lines: Annotated[int, typer.Option(help="lines", min=1)] = 100_000,
+    rules: Annotated[int, typer.Option(help="rules", min=0)] = 100_000,
+    form: Annotated[Literal["csv", "jsonl"], typer.Option(help="tables or JSON lines")] = "csv",
+    store: Annotated[bool, typer.Option(help="write JSON and Markdown to benchmarks/results")] = True,
+) -> None:
+    """Measure an import into an empty store from the files to the switch. Exit status 1 when it takes more than 90 s."""
+    from benchmarks import importing  # noqa: PLC0415 - needs the store
+    from benchmarks.carrier import Carrier  # noqa: PLC0415 - likewise
+
+    _end_at_sigterm()
+    out = report.console()
+    facts = machine.facts()
+    try:
+        carrier = Carrier(blocks, numbers, lines, rules)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    found = importing.run(carrier, form)
+    out.print(importing.table(found))
+    if store:
+        settings = {**asdict(carrier), "form": form}
+        sections = importing.sections(found)
+        written = report.store("import", machine=facts, settings=settings, results=asdict(found), sections=sections)
+        out.print(f"Stored: {written} and .json", highlight=False)
+    if found.seconds > importing.PROMISED_S:
+        sys.exit(1)
+
+
 @runs.command("expiry")
 def run_expiry(
     *,

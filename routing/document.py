@@ -104,8 +104,8 @@ def _order_place(item: Fault) -> str | None:
 
 def _attached(placed: list[tuple[str, Entity]]) -> list[tuple[str, Entity]]:
     """Leave out what belongs to an order that could not be read."""
-    orders = {entity.id for _, entity in placed if isinstance(entity, Order)}
-    return [(place, entity) for place, entity in placed if getattr(entity, "order", None) in {*orders, None}]
+    read = {None, *(entity.id for _, entity in placed if isinstance(entity, Order))}
+    return [(place, entity) for place, entity in placed if getattr(entity, "order", None) in read]
 
 
 _KIND_ORDER = ("Customer", "Order", "Line", "Block", "Number", "Diversion")

@@ -186,9 +186,10 @@ def _ask_library(digits: str, code: str, national: str, shown: str, location: st
         # It left something out in silence: a national prefix behind the country code.
         suggestion = phonenumbers.format_number(number, PhoneNumberFormat.E164)
         raise reject("number_zero_after_country", location, text=shown, suggestion=suggestion)
-    if not phonenumbers.is_valid_number(number):
+    found = phonenumbers.number_type(number)
+    if found == PhoneNumberType.UNKNOWN:  # what is not valid has no type, and the other way round
         raise _not_valid(number, code, national, shown, location)
-    kind = _KINDS.get(phonenumbers.number_type(number))
+    kind = _KINDS.get(found)
     if kind is None:
         raise reject("number_unknown_type", location, text=shown)
     return ParsedNumber(f"+{digits}", code, kind, "" if kind is NumberKind.SUBSCRIBER else kind.value.replace("_", " "))

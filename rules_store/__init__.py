@@ -10,6 +10,7 @@ from rules_store.erasure import Erasure
 from rules_store.errors import ConflictError, NotSavedError, NumberTakenError, StoreError, VersionGoneError
 from rules_store.event_feed import EventFeed, Gap
 from rules_store.events import Entry, EventStore, Retention, StoredEvent
+from rules_store.finishing import to_the_end
 from rules_store.follower import Follower
 from rules_store.importing import ImportResult
 from rules_store.live_state import BindingStore, VerdictStore
@@ -17,6 +18,7 @@ from rules_store.log_codec import Version
 from rules_store.migration import migrate
 from rules_store.repository import RulesStore
 from rules_store.settings import StoreSettings
+from rules_store.since import Guard, changes_since, unchanged
 from rules_store.types import (
     ABSENT,
     ANY,
@@ -56,6 +58,7 @@ __all__ = [
     "Follower",
     "Gap",
     "Garbage",
+    "Guard",
     "ImportResult",
     "NotSavedError",
     "NumberTakenError",
@@ -78,6 +81,9 @@ __all__ = [
     "Write",
     "audit_lines",
     "audit_record",
+    "changes_since",
     "export_customer",
     "migrate",
+    "to_the_end",
+    "unchanged",
 ]

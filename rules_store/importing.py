@@ -15,7 +15,7 @@ the next import. Killed after 5, the import is done. In between there is nothing
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,7 +26,9 @@ from rules_store import codec, schema
 from rules_store.connection import Arg, StoreConnection, new_token
 from rules_store.errors import NumberTakenError, StoreError
 from rules_store.faults import BrokenKeyError
+from rules_store.finishing import to_the_end
 from rules_store.log_codec import log_head
+from rules_store.since import Guard, unchanged
 from rules_store.types import ANY, Author, Put, Write
 
 Origin = tuple[str, int | None]
@@ -34,10 +36,17 @@ Origin = tuple[str, int | None]
 
 log = structlog.get_logger(__name__)
 
+Progress = Callable[[str, int, int], None]
+"""Is told the step (``copy``, ``stage``, ``switch``), how much of it is done, and of how much (0: not known)."""
+
 PAGE: Final = 1000
 _SILENT_MS: Final = 30_000
 """An import that did nothing for so long is given up and may be replaced."""
 _ROUNDS: Final = 100
+
+
+def silent(step: str, done: int, total: int) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +61,19 @@ class ImportResult:
 class Import:
     """One import under way. Memory: the writes themselves and the set of their names."""
 
-    def __init__(self, connection: StoreConnection, writes: Sequence[Write], author: Author, origin: Origin) -> None:
+    def __init__(
+        self,
+        connection: StoreConnection,
+        writes: Sequence[Write],
+        author: Author,
+        origin: Origin,
+        *,
+        guard: Guard | None = None,
+        progress: Progress = silent,
+    ) -> None:
         self._connection = connection
+        self._guard = guard
+        self._progress = progress
         self._writes = writes
         self._author = author
         self._note, self._undoes = origin
@@ -65,23 +85,38 @@ class Import:
         self._names: set[tuple[str, str]] = set()
 
     async def run(self) -> ImportResult:
-        """Do it. Raises `StoreError`, `NumberTakenError`, `ValueError`; then the valid generation is as it was."""
+        """Do it. Raises `StoreError`, `NumberTakenError`, `ConflictError`, `ValueError`; then the valid generation is as it was.
+
+        Cancelled before the switch it is given up; cancelled at the switch it is done to its end, as if nobody had asked.
+        """
         self._check()
         await self._begin()
         try:
+            await self._unchanged(self._version)
             await self._copy()
             await self._stage()
-            sequence = await self._commit()
-        except Exception:
+            sequence = await to_the_end(self._switch())
+        except BaseException:
             await self._give_up()
             raise
-        await remove_stale(self._connection)
         log.info("store_imported", count=len(self._writes), sequence=sequence, generation=self._new)
         return ImportResult(len(self._writes), sequence, staged=True)
 
+    async def _switch(self) -> int:
+        sequence = await self._commit()
+        try:
+            await remove_stale(self._connection)
+        except StoreError as error:  # it is switched, and the next import removes the rest
+            log.warning("store_import_left_behind", generation=self._old, why=error.what)
+        return sequence
+
+    async def _unchanged(self, until: int | None = None) -> None:
+        if self._guard is not None:
+            await unchanged(self._connection, self._guard, until)
+
     def _check(self) -> None:
         for write in self._writes:
-            name = (codec.kind_of(write.entity), write.entity.id) if isinstance(write, Put) else (write.kind, write.id)
+            name = _name(write)
             if name in self._names:
                 raise ValueError(f"{name[0]} {name[1]} stands twice in one import")
             if write.expect != ANY:
@@ -102,11 +137,14 @@ class Import:
         await remove_stale(connection)
 
     async def _copy(self) -> None:
+        copied = 0
         for kind in KINDS:
             start = "-"
             while start:
                 last = (await self._copy_call(kind, [start, PAGE]))[1]
                 start = "(" + last.decode() if last else ""
+                copied += PAGE if last else 0
+                self._progress("copy", copied, 0)
         await self._copy_gone()
 
     async def _copy_gone(self) -> None:
@@ -132,15 +170,18 @@ class Import:
         return self._held(reply)
 
     async def _stage(self) -> None:
+        size = len(self._writes)
         for delete_first in (True, False):
-            for at in range(0, len(self._writes), PAGE):
+            for at in range(0, size, PAGE):
+                self._progress("stage", at + (0 if delete_first else size), 2 * size)
                 page = self._writes[at : at + PAGE]
                 fields: list[str | bytes] = []
                 for write in page:
-                    encoded = codec.encode_write(write)
                     if delete_first:
-                        encoded[3:] = ["t", ANY, "", "[]"]
-                    fields += encoded
+                        kind, entity_id = _name(write)
+                        fields += [str(codec.KIND_NUMBER[kind]), kind, entity_id, "t", ANY, "", "[]"]
+                    else:
+                        fields += codec.encode_write(write)
                 await self._stage_call(fields, at)
 
     async def _stage_call(self, fields: list[str | bytes], at: int) -> None:
@@ -164,6 +205,7 @@ class Import:
             args: list[Arg] = [self._token, self._old, self._new, done, connection.settings.changes_kept]
             args += [self._version, len(self._writes)]
             args += log_head(connection.settings, self._author, self._note, self._undoes)
+            self._progress("switch", 0, 1)
             reply = await connection.save("import_commit", keys, args)
             if reply[0] == b"ok":
                 connection.generation = self._new
@@ -172,6 +214,7 @@ class Import:
                 raise BrokenKeyError(reply[1].decode(), connection.where)
             if reply[0] != b"behind":
                 self._held(reply)
+            await self._unchanged()
             done = await self._catch_up(done)
         raise StoreError("the import never caught up with other writers", "Try when there are fewer.", retryable=True)
 
@@ -223,6 +266,10 @@ class Import:
         if reply[0] != b"ok":
             raise StoreError("the import was given up: another one took its place", "Repeat it.", retryable=True)
         return reply
+
+
+def _name(write: Write) -> tuple[str, str]:
+    return (codec.kind_of(write.entity), write.entity.id) if isinstance(write, Put) else (write.kind, write.id)
 
 
 async def remove_stale(connection: StoreConnection) -> None:

@@ -10,9 +10,10 @@ from rules_store import codec, schema
 from rules_store.connection import Arg, StoreConnection, new_token
 from rules_store.errors import ConflictError, NumberTakenError, StoreError
 from rules_store.faults import BrokenKeyError
-from rules_store.importing import Import, ImportResult
+from rules_store.importing import Import, ImportResult, Progress, silent
 from rules_store.log_codec import log_head
 from rules_store.reading import read_page, with_generation
+from rules_store.since import Guard
 from rules_store.types import ANY, SERVICE, Author, Delete, Expect, Garbage, Put, Stored, Write
 
 MANY_MAX: Final = 5000
@@ -136,18 +137,27 @@ class RulesStore:
                 await connection.open()
 
     async def import_many(
-        self, writes: Iterable[Write], *, author: Author = SERVICE, note: str = "", undoes: int | None = None
+        self,
+        writes: Iterable[Write],
+        *,
+        author: Author = SERVICE,
+        note: str = "",
+        undoes: int | None = None,
+        guard: Guard | None = None,
+        progress: Progress = silent,
+        staged: bool = False,
     ) -> ImportResult:
         """Write any number of entities, all or none, also if we or the store are killed in the middle.
 
-        Up to `MANY_MAX` this is `write_many`. Above, a whole new generation is built beside the valid one and switched to by
-        one small script; expectations must be `ANY` there. One import at a time. Raises as `write_many`.
+        Up to `MANY_MAX` this is `write_many`, unless ``staged`` says otherwise. Above, a whole new generation is built beside the
+        valid one and switched to by one small script; expectations must be `ANY` there, and ``guard`` says which changes of
+        others refuse it. One import at a time. Raises as `write_many`.
         """
         chosen = list(writes)
-        if len(chosen) <= MANY_MAX:
+        if len(chosen) <= MANY_MAX and not staged:
             versions = await self.write_many(chosen, author=author, note=note, undoes=undoes)
             return ImportResult(len(chosen), versions[-1] if versions else await self.sequence(), staged=False)
-        return await Import(self._connection, chosen, author, (note, undoes)).run()
+        return await Import(self._connection, chosen, author, (note, undoes), guard=guard, progress=progress).run()
 
     def _stored(self, kind: str, entity_id: str, record: bytes) -> Stored[Entity]:
         where = f"{schema.entities(self._connection.generation, kind)} {entity_id}"

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from sipproxy.commands import (
+    bulk,
     call,
     check_config,
     customer,
@@ -45,6 +46,8 @@ app.command("serve")(serve.serve)
 app.command("check-config")(check_config.check_config)
 app.command("reload")(reload.reload)
 app.command("load")(load.load)
+app.command("import")(bulk.import_)
+app.command("export")(bulk.export)
 app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.command("call")(call.call)

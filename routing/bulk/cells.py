@@ -126,16 +126,16 @@ def instant(cell: str, column: str, zone: tzinfo) -> datetime | None:
         raise reject("cell_serial", column, text=_short(text), suggestion=shown)
     match = _GERMAN_DAY.match(text)
     try:
-        if match is not None:
-            day = date(int(match["y"]), int(match["m"]), int(match["d"]))
-            text = datetime.combine(day, time(int(match["H"] or 0), int(match["M"] or 0))).isoformat()
-        datetime.fromisoformat(text)
-        return read_instant(text, zone)
+        if match is None:
+            return read_instant(text, zone)
+        day = date(int(match["y"]), int(match["m"]), int(match["d"]))
+        clock = time(int(match["H"]), int(match["M"])) if match["H"] else None
+        return read_instant(datetime.combine(day, clock) if clock is not None else day, zone)
     except NoInstantError as error:
-        raise reject("field_value", column, text=_short(cell), why=str(error)) from None
+        why = str(error)
     except ValueError:
-        why = "it is no date such as 2026-12-01 or 01.12.2026 08:00"
-        raise reject("field_value", column, text=_short(text), why=why) from None
+        why = "there is no such day or time"
+    raise reject("field_value", column, text=_short(text), why=why)
 
 
 def optional(text: str | None) -> str:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from routing.bulk.check import KIND_OF, Name
 from routing.bulk.reading import Known
+from routing.differences import Difference, differences
 from routing.directory import Directory
+from routing.local_time import DAWN
 from routing.model import (
     KINDS,
     Block,
@@ -14,7 +17,6 @@ from routing.model import (
     Customer,
     Diversion,
     Entity,
-    Line,
     Number,
     NumberScope,
     Order,
@@ -22,18 +24,6 @@ from routing.model import (
     RangeScope,
 )
 from routing.precedence import choose, describe
-
-HIDDEN: Final = "(not shown)"
-"""In place of values that nobody shall read."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldChange:
-    """One field, such as ``site.address``; None: it was not there, or is not there any more."""
-
-    field: str
-    before: Any
-    after: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +36,9 @@ class Change:
     after: Entity | None
 
     @property
-    def fields(self) -> list[FieldChange]:
-        """What differs; nothing for what is added or removed."""
-        if self.before is None or self.after is None:
-            return []
-        return list(_fields(self.before.model_dump(mode="json"), self.after.model_dump(mode="json"), ""))
+    def fields(self) -> list[Difference]:
+        """What differs, secrets not shown; nothing for what is added or removed."""
+        return differences(self.before, self.after) if self.before is not None and self.after is not None else []
 
 
 @dataclass
@@ -86,8 +74,11 @@ class Diff:
         }
 
 
-def compare(entities: Iterable[Entity], known: Known, gone: Mapping[Name, Entity]) -> Diff:
-    """Return what the entities of a file change in what is known, with those removed that are ``gone``."""
+def compare(entities: Iterable[Entity], known: Known, gone: Mapping[Name, Entity], now: datetime = DAWN) -> Diff:
+    """Return what the entities of a file change in what is known, with those removed that are ``gone``.
+
+    What numbers are protected is told for the instant ``now``.
+    """
     diff = Diff()
     ranks = {kind: rank for rank, kind in enumerate(KINDS)}
     for entity in entities:
@@ -101,7 +92,7 @@ def compare(entities: Iterable[Entity], known: Known, gone: Mapping[Name, Entity
     removed = [Change(kind, key, entity, None) for (kind, key), entity in gone.items()]
     diff.changes += sorted(removed, key=lambda change: -ranks[change.kind])
     _switched(diff)
-    _protection(diff, known)
+    _protection(diff, known, now)
     return diff
 
 
@@ -114,75 +105,87 @@ def _switched(diff: Diff) -> None:
             (diff.switched_on if after else diff.switched_off).append(f"{rule.id} ({describe(rule)})")
 
 
-def _protection(diff: Diff, known: Known) -> None:
+def _protection(diff: Diff, known: Known, now: datetime) -> None:
     """Look at the numbers that the changes are about, before and after; nothing else can have lost its rule."""
     if not diff.changes:
         return
-    before = directory_of(known.values())
+    before = directory_of(known.values(), now)
     after_known = dict(known)
     for change in diff.changes:
         if change.after is None:
             del after_known[change.kind, change.id]
         else:
             after_known[change.kind, change.id] = change.after
-    after = directory_of(after_known.values())
-    touched: set[tuple[str, str]] = set()
+    after = directory_of(after_known.values(), now)
+    touched: set[_Probe] = set()
     for directory, side in ((before, "before"), (after, "after")):
         for change in diff.changes:
             entity = getattr(change, side)
             if entity is not None:
                 touched.update(_touched(entity, directory))
-    for kind, key in sorted(touched):
-        was, now = _armed(before, kind, key), _armed(after, kind, key)
-        if was and now is False:
-            diff.unprotected.append(key)
-        elif now and was is False:
-            diff.protected.append(key)
+    for probe in sorted(touched):
+        was, will_be = _armed(before, probe), _armed(after, probe)
+        if was and will_be is False:
+            diff.unprotected.append(probe.shown)
+        elif will_be and was is False:
+            diff.protected.append(probe.shown)
 
 
-def directory_of(entities: Iterable[Entity]) -> Directory:
-    """Return the directory of a full set of entities."""
+class _Probe(NamedTuple):
+    """Numbers whose rules are looked at: one number (for a range its first), or without ``digits`` the whole of a block."""
+
+    shown: str
+    digits: str
+    block: str
+
+
+def directory_of(entities: Iterable[Entity], now: datetime = DAWN) -> Directory:
+    """Return the directory of a full set of entities at an instant."""
     directory = Directory()
+    directory.registry.now = now
     directory.registry.load(entities)
     directory.settle()
     return directory
 
 
-def _touched(entity: Entity, directory: Directory) -> Iterator[tuple[str, str]]:
-    """Yield the numbers (E.164) and blocks (id) whose rules an entity may change."""
+def _touched(entity: Entity, directory: Directory) -> Iterator[_Probe]:
+    """Yield the numbers and blocks whose rules an entity may change."""
     registry = directory.registry
     match entity:
-        case Number():
-            yield "number", entity.number
-        case Block():
-            yield "block", entity.id
-        case Diversion(scope=NumberScope(number=number)):
-            yield "number", number
-        case Diversion(scope=BlockScope(block=block) | RangeScope(block=block)):
-            yield "block", block
+        case Number(number=number) | Diversion(scope=NumberScope(number=number)):
+            yield _Probe(number, number[1:], "")
+        case Block(id=key) | Diversion(scope=BlockScope(block=key)):
+            yield _Probe(f"block {key}", "", key)
+        case Diversion(scope=RangeScope(block=key, first=first, last=last)):
+            block = registry.blocks.get(key)
+            if block is not None:
+                yield _Probe(f"{block.base}-{first}…{last}", block.base[1:] + first, key)
         case Diversion(scope=OrderScope(), order=key) | Order(id=key):
-            yield from (("number", f"+{registry.numbers[number].digits}") for number in registry.numbers_of.get(key, ()))
-            yield from (("block", block) for block in registry.blocks_of.get(key, ()))
+            for number in registry.numbers_of.get(key, ()):
+                digits = registry.numbers[number].digits
+                yield _Probe(f"+{digits}", digits, "")
+            yield from (_Probe(f"block {block}", "", block) for block in registry.blocks_of.get(key, ()))
         case Customer(id=key):
             for order in registry.orders_of.get(key, ()):
                 yield from _touched(registry.orders[order], directory)
-        case Line():
+        case _:
             pass
 
 
-def _armed(directory: Directory, kind: str, key: str) -> bool | None:
+def _armed(directory: Directory, probe: _Probe) -> bool | None:
     """Return whether an armed rule is for a number, or for the whole of a block; None when there is no such number."""
-    if kind == "number":
-        place = directory.place(key[1:])
+    if probe.digits:
+        place = directory.place(probe.digits)
         if place is None:
             return None
-        chosen = choose(directory.candidates(key[1:], place), directory.resting)
+        chosen = choose(directory.candidates(probe.digits, place), directory.resting)
         return chosen is not None and directory.counts(chosen)
-    block = directory.registry.blocks.get(key)
+    registry = directory.registry
+    block = registry.blocks.get(probe.block)
     if block is None:
         return None
-    rules = {*directory.registry.block_rules.get(key, ()), *directory.registry.order_rules.get(block.order, ())}
-    return any(directory.counts(directory.registry.diversions[rule]) for rule in rules)
+    rules = {*registry.block_rules.get(block.id, ()), *registry.order_rules.get(block.order, ())}
+    return any(directory.counts(registry.diversions[rule]) for rule in rules)
 
 
 def _what(change: Change) -> str:
@@ -194,7 +197,7 @@ def _what(change: Change) -> str:
 def _one(change: Change) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": change.kind, "id": change.id, "what": _what(change)}
     if change.before is not None and change.after is not None:
-        found["fields"] = [{"field": one.field, "before": one.before, "after": one.after} for one in change.fields]
+        found["fields"] = [{"field": one.path, "before": one.before, "after": one.after} for one in change.fields]
     elif change.after is not None:
         found["after"] = _public(change.after)
     elif change.before is not None:
@@ -204,17 +207,3 @@ def _one(change: Change) -> dict[str, Any]:
 
 def _public(entity: Entity) -> dict[str, Any]:
     return entity.model_dump(mode="json", exclude={"credentials"}, exclude_defaults=True)
-
-
-def _fields(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str) -> Iterator[FieldChange]:
-    for name in [*before, *(name for name in after if name not in before)]:
-        old, new = before.get(name), after.get(name)
-        if old == new:
-            continue
-        where = f"{prefix}{name}"
-        if isinstance(old, dict) and isinstance(new, dict):
-            yield from _fields(old, new, f"{where}.")
-        elif name == "credentials":
-            yield FieldChange(where, HIDDEN, HIDDEN)
-        else:
-            yield FieldChange(where, old, new)

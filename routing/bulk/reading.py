@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from routing.bulk.cells import tidy
 from routing.bulk.faults import Faults
 from routing.bulk.rows import Cells, entity_of
-from routing.bulk.sheets import FILES, SHEETS, ZONE, Sheet, fold, row_of
+from routing.bulk.sheets import FILES, SHEETS, Sheet, fold, row_of
 from routing.bulk.tables import Row, Table, decode
-from routing.local_time import DAWN
+from routing.local_time import BERLIN, DAWN
 from routing.model import KINDS, Entity, Order
 from routing.reader import why_not
 from routing.rejection import Fault, RuleRejected, fault
@@ -26,7 +26,8 @@ Known = Mapping[tuple[str, str], Entity]
 """What is stored, by kind and id."""
 Tell = Callable[[int], None]
 """Is told how many rows were read since it was told before."""
-_STEP: Final = 500
+STEP: Final = 500
+"""Rows between two words of progress."""
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Reading:
 
     known: Known
     realm: str
-    zone: tzinfo = ZONE
+    zone: tzinfo = BERLIN
     now: datetime = DAWN
     """Of numbers that move, what is over at this time is not checked."""
     placed: list[tuple[str, Entity]] = field(default_factory=list)
@@ -128,13 +129,13 @@ def table_rows(table: Table, faults: Faults, tell: Tell) -> Iterator[Row]:
     count = 0
     for row in table:
         count += 1
-        if count % _STEP == 0:
-            tell(_STEP)
+        if count % STEP == 0:
+            tell(STEP)
         if isinstance(row, Row):
             yield row
         else:
             faults.add(*row.faults)
-    tell(count % _STEP)
+    tell(count % STEP)
 
 
 def read_lines(name: str, data: bytes, reading: Reading, tell: Tell = lambda _: None) -> None:
@@ -148,8 +149,8 @@ def read_lines(name: str, data: bytes, reading: Reading, tell: Tell = lambda _: 
         reading.faults.add(*refused.faults)
         return
     for count, line in enumerate(text.split("\n"), start=1):
-        if count % _STEP == 0:
-            tell(_STEP)
+        if count % STEP == 0:
+            tell(STEP)
         if line.strip():
             _read_line(f"{name}:{count}", line, reading)
 
@@ -167,8 +168,8 @@ def _read_line(place: str, line: str, reading: Reading) -> None:
         return
     stored = reading.known.get((kind, str(found.get("id"))))
     fields: dict[str, Any] = {**(stored.model_dump(mode="json") if stored is not None else {}), **found}
-    if kind == "line":
-        fields["kind"] = fields.pop("line_kind", None)
+    if "line_kind" in fields and kind == "line":
+        fields["kind"] = fields.pop("line_kind")
     try:
         reading.kinds.add(kind)
         reading.take(place, model.model_validate_json(json.dumps(fields)))

@@ -14,15 +14,15 @@ from routing.bulk.sheets import Sheet
 from routing.linefile import ha1
 from routing.model import KINDS, Entity, ExtensionRange, Order
 from routing.numbers import parse_base, parse_number
-from routing.products import PRODUCTS, product
+from routing.products import product
 from routing.reader import why_not
 from routing.rejection import Fault, RuleRejected, fault, reject
 
 T = TypeVar("T")
 _RING: Final = re.compile(r"^(?P<number>.*?)\s*\(\s*(?P<ring>[0-9]{1,4})\s*s?\s*\)$", re.DOTALL)
 _PRIORITY: Final = re.compile(r"^(?P<address>.*?) ?\((?P<priority>[0-9]{1,4})\)\s*$", re.DOTALL)
+_CANONICAL: Final = re.compile(r"^\+[1-9][0-9]{6,14}$")
 _KEEPS: Final = ("…", "...")
-_ORDERS: Final[Mapping[str, str]] = {"number": "number", "block": "block"}
 
 
 class Context(Protocol):
@@ -171,15 +171,11 @@ def _order(row: Cells, context: Context) -> dict[str, Any]:
     key, customer = row.name("id", "an id"), row.name("customer", "the customer number")
     text = row.free("product")
     held = product(text)
-    if held is None:
-        row.faults.append(fault("product_unknown", row.at("product"), product=text[:40], known=", ".join(PRODUCTS)))
     site = _site(row)
     if site is None:
         row.faults.append(fault("cell_empty", row.at("site"), what="a name of the site"))
     start, end = (row.instant(column, context.zone) for column in ("active_from", "active_until"))
-    if start is not None and end is not None and end <= start:
-        row.faults.append(fault("order_dates", row.at("active_until"), until=end.isoformat(), start=start.isoformat()))
-    head = {"id": key, "customer": customer, "product": held.name if held is not None else "?", "site": site}
+    head = {"id": key, "customer": customer, "product": held.name if held is not None else text, "site": site}
     rest = {name: row.optional(name) for name in ("data_line", "bandwidth", "plan")}
     return {**head, **rest, "active_from": start, "active_until": end}
 
@@ -192,9 +188,6 @@ def _line(row: Cells, context: Context) -> dict[str, Any]:
     kind = row.name("kind").casefold()
     if not kind:
         kind = "foreign" if registrar is not None else "static" if peers else "registered"
-    if sort is not None and kind in {"registered", "static", "foreign"} and kind not in sort.line_kinds:
-        problem, remedy = f"A line of {sort.name} cannot be {kind}", f"Use {sort.line_kind}"
-        row.faults.append(fault("line_kind", row.at("kind"), problem=problem, remedy=remedy))
     credentials: list[Any] = [
         dict(zip(("username", "algorithm", "ha1"), item, strict=False)) if isinstance(item, list) else item
         for item in row.json("credentials", list) or ()
@@ -225,17 +218,10 @@ def _peers(row: Cells) -> tuple[dict[str, Any], ...]:
     return tuple(found)
 
 
-def _numbered(row: Cells, context: Context, kind: str) -> dict[str, Any]:
+def _numbered(row: Cells, context: Context) -> dict[str, Any]:
     """Read what numbers and blocks have in common."""
     order = row.name("order", "the order")
-    held = context.order(order)
-    sort = product(held.product) if held is not None else None
-    if sort is not None and _ORDERS[kind] not in sort.numbers:
-        what, instead = ("blocks", "numbers") if kind == "block" else ("single numbers", "blocks")
-        row.faults.append(fault("order_numbers", row.at("order"), product=sort.name, what=what, instead=instead))
     start, end = (row.instant(column, context.zone) for column in ("active_from", "active_until"))
-    if start is not None and end is not None and end <= start:
-        row.faults.append(fault("order_dates", row.at("active_until"), until=end.isoformat(), start=start.isoformat()))
     move = None
     if any(row.has(column) for column in ("move_at", "move_order", "move_line")):
         at = row.instant("move_at", context.zone)
@@ -247,7 +233,7 @@ def _numbered(row: Cells, context: Context, kind: str) -> dict[str, Any]:
 
 
 def _block(row: Cells, context: Context) -> dict[str, Any]:
-    fields = _numbered(row, context, "block")
+    fields = _numbered(row, context)
     ranges = [row.read(lambda item=item: _range(item, row.at("extensions"))) for item in row.items("extensions")]  # type: ignore[misc]
     base = row.read(lambda: parse_base(cells.number_text(row.name("base", "the base"), row.at("base")), location=row.at("base")))
     key = row.name("id") or (f"b{base[1:]}" if base is not None else "")
@@ -259,7 +245,7 @@ def _range(text: str, place: str) -> ExtensionRange:
 
 
 def _number(row: Cells, context: Context) -> dict[str, Any]:
-    fields = _numbered(row, context, "number")
+    fields = _numbered(row, context)
     number = row.read(lambda: e164(row.values.get("number", ""), row.at("number")))
     return {**fields, "id": row.name("id") or (f"n{number[1:]}" if number is not None else ""), "number": number}
 
@@ -296,7 +282,7 @@ def _scope(row: Cells, order: str) -> tuple[dict[str, Any] | None, str]:
         if row.has("block") or row.has("extensions"):
             why = "a rule is for a number or for a block, not both"
             row.faults.append(fault("cell_list", row.at("number"), text=row.name("number")[:40], why=why))
-        number = row.read(lambda: e164(row.values["number"], row.at("number")))
+        number = _ruled(row)
         return {"kind": "number", "number": number}, f"{order}.n{(number or '+')[1:]}"
     block = row.name("block", "the block" if row.has("extensions") else "")
     if row.has("extensions"):
@@ -304,6 +290,12 @@ def _scope(row: Cells, order: str) -> tuple[dict[str, Any] | None, str]:
         first, last = (held.first, held.last) if held is not None else ("", "")
         return {"kind": "range", "block": block, "first": first, "last": last}, f"{block}.r{first}-{last}"
     return ({"kind": "block", "block": block}, f"{block}.block") if block else ({"kind": "order"}, f"{order}.order")
+
+
+def _ruled(row: Cells) -> str | None:
+    """Return the number that a rule is for. A canonical one is not looked up: it must be one of those that there are."""
+    text = cells.tidy(row.values["number"])
+    return text if _CANONICAL.match(text) else row.read(lambda: e164(row.values["number"], row.at("number")))
 
 
 def target_of(item: str, place: str) -> dict[str, Any]:

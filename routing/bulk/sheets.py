@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from routing.bulk.cells import guarded, joined, optional
+from routing.local_time import BERLIN
 from routing.model import (
     Block,
     BlockScope,
@@ -27,7 +27,6 @@ from routing.model import (
     User,
 )
 
-ZONE: Final = ZoneInfo("Europe/Berlin")
 _DATES: Final = ("active_from", "active_until", "move_at", "move_order", "move_line")
 _SITE: Final = ("site", "address", "region", "state")
 
@@ -115,7 +114,7 @@ def fold(name: str) -> str:
 
 def instant_cell(at: datetime | None) -> str:
     """Return a time as a cell: the wall clock in Germany with its offset, which a spreadsheet leaves alone."""
-    return at.astimezone(ZONE).isoformat(" ") if at is not None else ""
+    return at.astimezone(BERLIN).isoformat(" ") if at is not None else ""
 
 
 def range_cell(item: ExtensionRange) -> str:

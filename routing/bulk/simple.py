@@ -18,7 +18,7 @@ from routing.bulk.rows import Cells, e164, target_of
 from routing.bulk.sheets import ALIASES, fold, target_item
 from routing.bulk.tables import Table, encode
 from routing.directory import Directory
-from routing.model import Block, BlockScope, Diversion, Entity, ExtensionRange, NumberScope, OrderScope, RangeScope, Scope
+from routing.model import Block, BlockScope, Diversion, Entity, ExtensionRange, Number, NumberScope, OrderScope, RangeScope, Scope
 from routing.reader import why_not
 from routing.rejection import Fault, RuleRejected, fault, reject
 
@@ -49,6 +49,36 @@ def is_simple(table: Table) -> bool:
     return {"number", "target"} <= columns and not others & {fold(cell) for cell in table.header}
 
 
+class _Where:
+    """Whose a number or block is; also of those that are not live yet."""
+
+    def __init__(self, directory: Directory) -> None:
+        self.directory = directory
+        registry = directory.registry
+        self._blocks: dict[str, Block] = {}  # base → block, of several that with the smallest id, as it is now
+        dated = (item for item in registry.dated.of.values() if isinstance(item, Block))
+        for block in sorted((*dated, *registry.blocks.values()), key=lambda block: block.id, reverse=True):
+            self._blocks[block.base] = block
+
+    def single(self, number: str) -> bool:
+        """Return whether it is a single number."""
+        registry = self.directory.registry
+        return bool(registry.ids_of(number[1:])) or any(
+            isinstance(item, Number) for item in registry.dated.with_number(number[1:])
+        )
+
+    def order(self, number: str) -> str | None:
+        """Return whose a number is; of one that is to come, whose it will be."""
+        place = self.directory.place(number[1:])
+        if place is not None:
+            return place.order
+        return next((item.order for item in self.directory.registry.dated.with_number(number[1:])), None)
+
+    def block(self, base: str) -> Block | None:
+        """Return the block with this base."""
+        return self._blocks.get(base)
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     """What a row is for."""
@@ -67,12 +97,13 @@ def read_simple(table: Table, reading: Reading, directory: Directory, customer: 
         return
     reading.kinds.add("diversion")
     reading.simple = True
+    where = _Where(directory)
     seen: dict[str, int] = {}
     for row in table_rows(table, reading.faults, tell):
         values = {column: row.cells[index] for index, column in enumerate(columns) if column is not None}
         faults: list[Fault] = []
         line = Cells(values, f"{table.name}:{row.number}", faults)
-        rule = _rule(line, directory, customer)
+        rule = _rule(line, where, customer)
         reading.faults.add(*faults)
         if rule is None:
             continue
@@ -84,16 +115,17 @@ def read_simple(table: Table, reading: Reading, directory: Directory, customer: 
             reading.take(line.where, rule)
 
 
-def _rule(row: Cells, directory: Directory, customer: str) -> Diversion | None:
+def _rule(row: Cells, where: _Where, customer: str) -> Diversion | None:
     if not any(row.has(column) for column in (*_TARGETS, "armed")):
         return None
-    entry = row.read(lambda: _entry(row, directory))
+    entry = row.read(lambda: _entry(row, where))
     if entry is None:
         return None
-    if customer and directory.registry.orders[entry.order].customer != customer:
+    order = where.directory.registry.orders.get(entry.order)
+    if customer and (order is None or order.customer != customer):
         row.faults.append(fault("entry_foreign", row.at("number"), number=entry.shown))
         return None
-    stored = _stored(entry, directory)
+    stored = _stored(entry, where.directory)
     fields = _fields(row, stored)
     if not row.faults and "targets" not in fields and stored is None:
         row.faults.append(fault("entry_target", row.at("target"), number=entry.shown))
@@ -127,24 +159,26 @@ def _fields(row: Cells, stored: Diversion | None) -> dict[str, Any]:
     return fields
 
 
-def _entry(row: Cells, directory: Directory) -> _Entry:
+def _entry(row: Cells, where: _Where) -> _Entry:
     """Return what the cell ``number`` is for. Raises `RuleRejected`."""
     place, cell = row.at("number"), row.values.get("number", "")
     text = cells.number_text(cell, place)
     if not text:
         raise reject("cell_empty", place, what="a number")
     number, refused = _number_of(cell, place)
-    registry = directory.registry
     block: Block | None = None
     ranges: tuple[ExtensionRange, ...] = ()
-    if number is None or not registry.ids_of(number[1:]):
+    if number is None or not where.single(number):
         base, ranges = _block_of(text, place, refused)
-        block = _block_with(directory, base)
+        block = where.block(base)
         if block is not None and (not ranges or set(ranges) == set(block.ranges)):
             return _Entry(block.order, BlockScope(block=block.id), text)
-    found = directory.place(number[1:]) if number is not None else None
-    if number is not None and found is not None:
-        return _Entry(found.order, NumberScope(number=number), number)
+        # A range goes before a number: without its hyphens "089 99998-10-19" could be one.
+        if block is not None and ranges[0].first != ranges[0].last:
+            return _Entry(block.order, RangeScope(block=block.id, first=ranges[0].first, last=ranges[0].last), text)
+    order = where.order(number) if number is not None else None
+    if number is not None and order is not None:
+        return _Entry(order, NumberScope(number=number), number)
     if block is None or not ranges:
         raise reject("entry_unknown", place, number=text[:40])
     return _Entry(block.order, RangeScope(block=block.id, first=ranges[0].first, last=ranges[0].last), text)
@@ -162,11 +196,6 @@ def _block_of(text: str, place: str, whole: RuleRejected | None) -> tuple[str, t
         return parse_block(text, location=place)
     except RuleRejected as refused:
         raise whole or refused from None
-
-
-def _block_with(directory: Directory, base: str) -> Block | None:
-    held = (block for block in directory.registry.blocks.values() if block.base == base)
-    return min(held, key=lambda block: block.id, default=None)
 
 
 def _stored(entry: _Entry, directory: Directory) -> Diversion | None:
@@ -205,12 +234,13 @@ def write_simple(directory: Directory, wanted: Callable[[Entity], bool]) -> byte
 def _rows(directory: Directory, wanted: Callable[[Entity], bool]) -> Iterator[list[str]]:
     registry = directory.registry
     ruled: set[str] = set()
+    bases = {block.base for block in registry.blocks.values()}
     for rule in sorted(registry.diversions.values(), key=lambda rule: (rule.order, rule.id)):
         if rule.plan is not None or isinstance(rule.scope, OrderScope) or not wanted(rule):
             continue
         shown = _shown(rule.scope, directory)
-        if shown is None:
-            continue
+        if shown is None or (isinstance(rule.scope, NumberScope) and shown in bases and not registry.ids_of(shown[1:])):
+            continue  # the bare base of a block, which a reader takes for the block
         ruled.add(shown)
         targets = joined(map(target_item, rule.targets))
         yield [guarded(shown), targets, "yes" if rule.armed else "no", guarded(rule.note)]

@@ -2,9 +2,10 @@
 
 import pytest
 
-from routing.bulk.check import Replace, check
+from routing.bulk.check import check
 from routing.bulk.diff import compare, directory_of
 from routing.bulk.reading import Reading
+from routing.bulk.scope import Replace
 from routing.bulk.simple import is_simple, read_simple, write_simple
 from routing.bulk.tables import Table
 from routing.model import (
@@ -79,6 +80,9 @@ def _rules(text: str) -> list[Entity]:
         ("040 66969-XXX", "b-1.block", BlockScope(block="b-1")),
         ("089 99998", "b-2.block", BlockScope(block="b-2")),
         ("040 66969-100-199", "b-1.r100-199", RangeScope(block="b-1", first="100", last="199")),
+        ("089 99998-10-19", "b-2.r10-19", RangeScope(block="b-2", first="10", last="19")),
+        ("089 99998-10…19", "b-2.r10-19", RangeScope(block="b-2", first="10", last="19")),
+        ("089 99998 123", "A-1.n498999998123", NumberScope(number="+498999998123")),
         ("'+494066969-100…199", "b-1.r100-199", RangeScope(block="b-1", first="100", last="199")),
     ],
 )
@@ -161,10 +165,10 @@ def test_the_difference_says_what_it_means_for_callers() -> None:
     diff = compare([armed, _WORLD["customer", "100001"]], _WORLD, {("diversion", "r-3"): _ORDER_RULE})
     assert diff.counts()["diversion"] == {"added": 0, "changed": 1, "removed": 1, "unchanged": 0}
     first = diff.changes[0].fields[0]
-    assert (first.field, first.before, first.after) == ("armed", False, True)
+    assert (first.path, first.before, first.after) == ("armed", False, True)
     assert diff.switched_on == ["r-1 (number +493023125010)"]
     assert diff.switched_off == ["r-3 (order A-1)"]
-    assert diff.unprotected == ["b-1", "b-2", "+493023125011"]
+    assert diff.unprotected == ["+493023125011", "block b-1", "block b-2"]
     assert diff.as_json()["changes"][1]["what"] == "removed"
 
 
@@ -176,6 +180,6 @@ def test_secrets_are_not_in_the_difference() -> None:
     other = with_secret.model_copy(update={"credentials": ()})
     for diff in (compare([with_secret], _WORLD, {}), compare([other], {("line", "l-1"): with_secret}, {})):
         assert "a" * 32 not in str(diff.as_json())
-        assert diff.changes[0].fields[0].field == "credentials"
+        assert diff.changes[0].fields[0].path.startswith("credentials")
     added = compare([with_secret], {}, {})
     assert "a" * 32 not in str(added.as_json())

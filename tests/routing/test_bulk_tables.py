@@ -2,9 +2,10 @@
 
 import pytest
 
-from routing.bulk.check import Replace, check
+from routing.bulk.check import check
 from routing.bulk.faults import KEPT, BulkRejected, Faults
 from routing.bulk.reading import Known, Reading, read_lines, read_tables
+from routing.bulk.scope import Replace
 from routing.model import (
     Block,
     BlockScope,
@@ -217,6 +218,19 @@ def _checked(files: dict[str, str], replace: Replace | None = None) -> tuple[lis
         ("lines.csv", "id;order;kind;peers\nl-2;A-1;static;192.0.2.1:5060\n", [("lines.csv:2.kind", "line_kind")]),
         ("orders.csv", "id;customer;product;site\nA-1;100002;sipTrunk 2.0;x\n", [("orders.csv:2.customer", "reference_missing")]),
         ("orders.csv", "id;customer;product;site\nA-2;100001;ISDN;x\n", [("orders.csv:2.product", "product_unknown")]),
+        ("orders.csv", "id;aktiv ab;aktiv bis\nA-1;2026-02-01;2026-01-01\n", [("orders.csv:2.active_until", "order_dates")]),
+        ("users.csv", "id;name;role;customer\nu;x;editor;\n", [("users.csv:2.customer", "field_value")]),
+        ("users.csv", "id;name;role;customer\nu;x;auditor;100001\n", [("users.csv:2.role", "field_value")]),
+        (
+            "users.csv",
+            "id;name;role;customer;orders\nu;x;editor;100001;A-1 | A-9\n",
+            [("users.csv:2.orders", "reference_missing")],
+        ),
+        (
+            "lines.csv",
+            "id;order;users;peers\nl-2;A-1;;nowhere\n",
+            [("lines.csv:2.kind", "line_kind"), ("lines.csv:2.peers", "field_value")],
+        ),
         ("blocks.csv", "id;order;line;base;extensions\nb-2;A-1;l-1;030 99;12. Jan\n", [("blocks.csv:2.extensions", "cell_date")]),
     ],
 )
@@ -243,7 +257,8 @@ def test_replace_removes_what_the_file_lacks_of_its_kinds_alone(scope: Replace |
     text = "order;number;targets\nA-1;030 23125010;0171 3920000\n"
     faults, found = _checked({"rules.csv": text}, scope)
     assert found == gone
-    assert [slug for _, slug in faults] == (["scope_outside"] if scope == Replace("order", "A-9") else [])
+    outside = ["reference_missing", "scope_outside"]
+    assert [slug for _, slug in faults] == (outside if scope == Replace("order", "A-9") else [])
 
 
 def test_what_something_else_needs_is_not_removed() -> None:

@@ -34,6 +34,10 @@ from rules_store.importing import Import
 from tests.rules_store.following import Following, contents
 
 
+class _KilledError(Exception):
+    """In place of the end of our own process."""
+
+
 def kill(connection: StoreConnection) -> None:
     server = connection.server
     assert server is not None
@@ -238,20 +242,19 @@ async def test_an_importer_killed_on_its_way_leaves_what_was_there(
         store = RulesStore(connection)
         await store.write_many([Put(number(n, "before")) for n in range(10)])
         before = await contents(store)
-        reached = asyncio.Event()
 
-        async def never(_self: Import) -> None:
-            reached.set()
-            await asyncio.Event().wait()
+        async def die(_self: Import) -> None:
+            kill(connection)
+            raise _KilledError
+
+        async def nothing(_self: Import) -> None:
+            """Who was killed cleans up nothing."""
 
         with monkeypatch.context() as patch:
-            patch.setattr(Import, step, never)
-            # Cancelled, like killed, runs no clean-up of the store.
-            task = asyncio.create_task(store.import_many([Put(number(n)) for n in range(6000)]))
-            await reached.wait()
-            kill(connection)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            patch.setattr(Import, step, die)
+            patch.setattr(Import, "_give_up", nothing)
+            with pytest.raises(_KilledError):
+                await store.import_many([Put(number(n)) for n in range(6000)])
     async with StoreConnection(settings) as connection:
         store = RulesStore(connection)
         assert await contents(store) == before
