@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from routing.calendar import Calendar, order_span, wish_span
-from routing.directory import Directory, Place, Problem
+from routing.directory import Directory, Judged, Place, Problem
 from routing.foreign import ForeignRegistrar, watch_line
 from routing.instants import Instants
 from routing.marks import Marks, mark, mark_rule
@@ -67,6 +67,7 @@ class Compiler:
         self._calendar = Calendar()
         self._wishes = Calendar()
         self._periods: Instants[str] = Instants()  # rules, by when their periods change something
+        self._settled: dict[str, Judged | None] = {}  # rules that were just judged, in a load
         self._derived = Derived()
         self._names: dict[str, tuple[str, ...]] = {}
         self._named: dict[str, set[str]] = {}  # host name → lines with a peer of it
@@ -98,7 +99,7 @@ class Compiler:
         registry = self.directory.registry
         registry.now = now
         registry.load(entities)
-        self.directory.settle()
+        self._settled = self.directory.settle()
         self._calendar = Calendar(((key, order_span(order)) for key, order in registry.orders.items()), now)
         self._wishes = Calendar(((key, wish_span(line)) for key, line in registry.lines.items()), now)
         self._periods = Instants()
@@ -114,7 +115,7 @@ class Compiler:
     def change(self, changes: Sequence[Change], now: datetime) -> list["Delta"]:
         """Take single changes; the deltas touch only what depends on them. Usually one delta, two when slots go."""
         registry = self.directory.registry
-        marks = Marks(rules=self._periods.crossed(registry.now, now))
+        marks = Marks(timed=self._periods.crossed(registry.now, now))
         # An instant that passes is a change of the number or block to itself: it is put where it is then.
         for kind, key, entity in (*registry.due(now), *changes):
             old = registry.find(kind, key)
@@ -254,8 +255,9 @@ class Compiler:
             # Where a number is decides whose public holidays count for its rules.
             for digits in marks.digits & self.directory.registry.number_rules.keys():
                 marks.rules |= self.directory.registry.number_rules[digits]
-        for key in sorted(marks.rules):
-            self._rule(key, delta, marks)
+        for key in sorted(marks.rules | marks.timed):
+            self._rule(key, delta, marks, timed=key not in marks.rules)
+        self._settled = {}
         exact, exact_removed, told = delta["exact"], delta["exact_removed"], self._exact
         for digits in sorted(marks.digits):
             route = self._exact_route(digits)
@@ -326,10 +328,12 @@ class Compiler:
         else:
             self._names_in.pop(key, None)
 
-    def _rule(self, key: str, delta: "Delta", marks: Marks) -> None:
+    def _rule(self, key: str, delta: "Delta", marks: Marks, *, timed: bool) -> None:
+        """Work out a rule again; ``timed``: only the time is another than when it was judged."""
         directory = self.directory
         rested = key in directory.resting
-        judged = directory.judge_rule(key)
+        judge = directory.retime_rule if timed else directory.judge_rule
+        judged = self._settled[key] if key in self._settled else judge(key)
         self._periods.put(key, judged.instants if judged is not None else ())
         if judged is None:
             if self._rules.pop(key, None) is not None:

@@ -71,6 +71,10 @@ class Judged(NamedTuple):
     """Since when its periods make it what it is, and until when; () without periods, or for ever."""
 
 
+Usable = dict[str, tuple[Target, ...]]
+"""Place of each list of a rule (`routing.target_lists`) → those of its targets that may be used."""
+
+
 class Directory(Scopes):
     """The entities, the prefix table of their blocks, and what is wrong with them."""
 
@@ -86,13 +90,13 @@ class Directory(Scopes):
         self._outlooks = Outlooks()
         self.standings: dict[str, Standing] = {}
         """What diversions with periods come to now; to be read only."""
+        self._usable: dict[str, Usable] = {}  # of diversions with periods
 
-    def settle(self) -> None:
-        """Judge everything, after a load."""
+    def settle(self) -> dict[str, Judged | None]:
+        """Judge everything, after a load; return what came of the rules."""
         for key in (*self.registry.blocks, *self.registry.dated.blocks()):
             self.reclaim(key)
-        for key in self.registry.diversions:
-            self.judge_rule(key)
+        return {key: self.judge_rule(key) for key in self.registry.diversions}
 
     # -- problems -----------------------------------------------------------------------------------------------------
 
@@ -291,6 +295,7 @@ class Directory(Scopes):
             self.resting.pop(key, None)
         if self.standings:
             self.standings.pop(key, None)
+            self._usable.pop(key, None)
         if diversion is None:
             self.note("diversion", key, None)
             return None
@@ -308,6 +313,17 @@ class Directory(Scopes):
             self.note("diversion", key, what)
         return judged
 
+    def retime_rule(self, key: str) -> Judged | None:
+        """Return what `judge_rule` would, where nothing but the time is another than when that was asked."""
+        diversion, usable = self.registry.diversions.get(key), self._usable.get(key)
+        if diversion is None or usable is None or key in self._unusable:
+            return self.judge_rule(key)
+        self.resting.pop(key, None)
+        judged = self._at_this_time(diversion, usable)
+        if judged.rest is not None:
+            self.resting[key] = judged.rest
+        return judged
+
     def _has_scope_problem(self, key: str) -> bool:
         """Return whether the number of a rule is not its order's; `judge_number` says so, and takes it back."""
         return (
@@ -318,7 +334,7 @@ class Directory(Scopes):
 
     def _judged(self, diversion: Diversion) -> tuple[Judged | None, Fault | None]:
         """Check at the time of use, with what costs little (PRODUCT: checked when saved and when used)."""
-        usable: dict[str, tuple[Target, ...]] = {}
+        usable: Usable = {}
         what: Fault | None = None
         policy = self.policy(diversion.order)
         for name, targets in target_lists(diversion):
@@ -328,6 +344,11 @@ class Directory(Scopes):
             return None, what
         if diversion.plan is None and not diversion.periods:
             return Judged(usable["targets"], usable["phone_system_targets"], None, ()), what
+        if diversion.periods:
+            self._usable[diversion.id] = usable
+        return self._at_this_time(diversion, usable), what
+
+    def _at_this_time(self, diversion: Diversion, usable: Usable) -> Judged:
         now = self.standing(diversion)
         if diversion.periods:
             self.standings[diversion.id] = now
@@ -338,7 +359,7 @@ class Directory(Scopes):
             rest = rest or Rest("barred", now.period)
             first = next(filter(None, usable.values()))
         instants = tuple(time for time in (now.since, now.until) if time is not None)
-        return Judged(first, second, rest, instants), what
+        return Judged(first, second, rest, instants)
 
     def standing(self, diversion: Diversion) -> Standing:
         """Return what a rule comes to at the registry's ``now``; whether its targets may be used is not looked at."""

@@ -25,6 +25,8 @@ class Marks:
 
     lines: set[str] = field(default_factory=set)
     rules: set[str] = field(default_factory=set)
+    timed: set[str] = field(default_factory=set)
+    """Rules of which only the time is another than when they were judged."""
     blocks: set[str] = field(default_factory=set)
     """Blocks whose claims have to be settled again."""
     keys: set[str] = field(default_factory=set)
