@@ -17,15 +17,18 @@ if now ~= ARGV[4] then return {'behind', now} end
 local newest = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
 if newest and tonumber(string.match(newest[1], '^(%d+)-')) > tonumber(now) then return {'broken', KEYS[3]} end
 local logged, author = log_keys(8), read_author(8)
-local broken = broken_log(logged, tonumber(now))
+local broken = broken_log(logged)
 if broken then return {'broken', broken} end
 if not is_type(KEYS[11], 'zset') then return {'broken', KEYS[11]} end
-local seq = integer(redis.call('INCR', KEYS[2]))
+local seq = integer(tonumber(now) + 1)
+local appended = append_log(logged, author, integer(milliseconds()), {seq = seq, first = seq, last = seq, count = ARGV[7],
+  kind = '', id = ARGV[3], op = 'i', customer = '*', customer_before = redis.call('HGET', logged.heads, '*') or '',
+  previous = '', before = '', after = ARGV[6]})
+if not appended then return {'broken', logged.log} end
+redis.call('SET', KEYS[2], seq)
 redis.call('SET', KEYS[1], ARGV[3])
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], seq .. '-0', 'k', '', 'i', ARGV[3], 'o', 'i', 'w', ARGV[1],
   'l', last_token(newest), 'e', '')
-append_log(logged, author, integer(milliseconds()), {seq = seq, first = seq, last = seq, count = ARGV[7], kind = '', id = ARGV[3], op = 'i',
-  customer = '*', customer_before = redis.call('HGET', logged.heads, '*') or '', previous = '', before = '', after = ARGV[6]})
 redis.call('HSET', logged.heads, '*', seq)
 redis.call('ZADD', KEYS[11], seq, ARGV[6] .. ' ' .. ARGV[3])
 redis.call('SREM', KEYS[5], ARGV[3])

@@ -16,15 +16,17 @@ if not before then return {'broken', KEYS[1]} end
 local newest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
 if newest and tonumber(string.match(newest[1], '^(%d+)-')) > before then return {'broken', KEYS[2]} end
 local logged, author = log_keys(5), read_author(6)
-local broken = broken_log(logged, before)
+local broken = broken_log(logged)
 if broken then return {'broken', broken} end
 
-local seq = integer(redis.call('INCR', KEYS[1]))
+local seq = integer(before + 1)
+local appended = append_log(logged, author, integer(milliseconds()), {seq = seq, first = seq, last = seq, count = '1',
+  kind = 'customer', id = ARGV[4], op = 'e', customer = '', customer_before = redis.call('HGET', logged.heads, '') or '',
+  previous = '', before = '', after = ARGV[5]})
+if not appended then return {'broken', logged.log} end
+redis.call('SET', KEYS[1], seq)
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], seq .. '-0', 'k', '', 'i', '', 'o', 'n', 'w', ARGV[1],
   'l', last_token(newest), 'e', '')
-append_log(logged, author, integer(milliseconds()), {seq = seq, first = seq, last = seq, count = '1', kind = 'customer',
-  id = ARGV[4], op = 'e', customer = '', customer_before = redis.call('HGET', logged.heads, '') or '', previous = '',
-  before = '', after = ARGV[5]})
 redis.call('HSET', logged.heads, '', seq)
 redis.call('ZADD', KEYS[3], seq, ARGV[1])
 redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - tonumber(ARGV[3]))

@@ -6,7 +6,7 @@ if not is_type(KEYS[1], 'string') then return {'broken', KEYS[1]} end
 local generation = redis.call('GET', KEYS[1])
 if generation and generation ~= ARGV[1] then return {'generation', generation} end
 local keys = log_keys(2)
-local broken = broken_log(keys, math.huge)
+local broken = broken_log(keys)
 if broken then return {'broken', broken} end
 if not is_type(KEYS[5], 'hash') then return {'broken', KEYS[5]} end
 local removed = trim_log(keys, KEYS[5], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]))

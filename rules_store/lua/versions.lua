@@ -43,12 +43,10 @@ end
 
 local function log_keys(at) return {log = KEYS[at], heads = KEYS[at + 1], secrets = KEYS[at + 2]} end
 
-local function broken_log(keys, before)
+local function broken_log(keys)
   if not is_type(keys.log, 'stream') then return keys.log end
   if not is_type(keys.heads, 'hash') then return keys.heads end
   if not is_type(keys.secrets, 'hash') then return keys.secrets end
-  local newest = redis.call('XREVRANGE', keys.log, '+', '-', 'COUNT', 1)[1]
-  if newest and tonumber(string.match(newest[1], '^(%d+)-')) > before then return keys.log end
   return nil
 end
 
@@ -59,13 +57,16 @@ local function read_author(at)
 end
 local AUTHOR_FIELDS = 7
 
+-- Returns false when the log has a later entry than it may: then it is not ours, and nothing was written.
 local function append_log(keys, author, now, entry)
-  redis.call('XADD', keys.log, entry.seq .. '-0', 't', now, 'w', author.who, 'v', author.via, 's', author.source,
-    'n', author.note, 'u', author.undoes, 'f', entry.first, 'l', entry.last, 'm', entry.count, 'k', entry.kind, 'i', entry.id, 'o', entry.op,
-    'c', entry.customer, 'q', entry.customer_before, 'p', entry.previous, 'b', entry.before, 'a', entry.after)
+  local done = redis.pcall('XADD', keys.log, entry.seq .. '-0', 't', now, 'w', author.who, 'v', author.via, 's', author.source,
+    'n', author.note, 'u', author.undoes, 'f', entry.first, 'l', entry.last, 'm', entry.count, 'k', entry.kind,
+    'i', entry.id, 'o', entry.op, 'c', entry.customer, 'q', entry.customer_before, 'p', entry.previous, 'b', entry.before, 'a', entry.after)
+  return type(done) ~= 'table'
 end
 
--- One entry for each entity that was or is there. Called before the records are written.
+-- One entry for each entity that was or is there. Called before anything else is written. Returns false when the log refuses the
+-- first: then nothing is.
 local function log_changes(keys, own, author, changes, olds, orders_hash, first)
   local now, orders, heads = integer(milliseconds()), orders_of(changes, olds), {}
   local write = {count = 0}
@@ -79,7 +80,7 @@ local function log_changes(keys, own, author, changes, olds, orders_hash, first)
     local old, name, seq = olds[n], name_of(change), integer(first + n - 1)
     if old or change.op == 'p' then
       local customer = customer_of(change, old, orders, orders_hash)
-      local before, after, previous = '', change.entity, ''
+      local before, after, previous, secret = '', change.entity, '', nil
       if old then
         before = entity_of(old) or '?'
         previous = string.match(old, '^{"v":(%d+),') or ''
@@ -92,18 +93,23 @@ local function log_changes(keys, own, author, changes, olds, orders_hash, first)
       end
       if not heads[customer] then heads[customer] = redis.call('HGET', keys.heads, customer) or '' end
       if change.kind == 'line' then
-        local safe = redacted(before)
-        if safe ~= before then redis.call('HSET', keys.secrets, seq, before) end
-        before, after = safe, redacted(after)
+        secret, before, after = before, redacted(before), redacted(after)
       end
-      append_log(keys, author, now, {seq = seq, first = write.first, last = write.last, count = integer(write.count), kind = change.kind, id = change.id, op = change.op,
-        customer = customer, customer_before = heads[customer], previous = previous, before = before, after = after})
+      local appended = append_log(keys, author, now, {seq = seq, first = write.first, last = write.last,
+        count = integer(write.count), kind = change.kind, id = change.id, op = change.op, customer = customer,
+        customer_before = heads[customer], previous = previous, before = before, after = after})
+      if not appended then return false end
+      if secret and secret ~= before then redis.call('HSET', keys.secrets, seq, secret) end
       heads[customer] = seq
       if change.op ~= 'p' then redis.call('HSET', own.gone, name, seq) end
     end
   end
   for customer, seq in pairs(heads) do redis.call('HSET', keys.heads, customer, seq) end
+  return true
 end
+
+-- Whether a write is one that trims: every so many entries, so that the others need not look.
+local function is_trimming(first, count) return math.floor((first + count - 1) / 64) > math.floor((first - 1) / 64) end
 
 -- Removes what is too old or too much, at most `most` entries. Returns how many went.
 local function trim_log(keys, gone, cutoff, kept, most)

@@ -32,7 +32,7 @@ local count = tonumber(ARGV[at])
 local changes, hashes, indexes = read_changes(at, count, own.kinds)
 local orders_hash = KEYS[own.kinds + 2 * tonumber(ARGV[5])]
 hashes.orders = orders_hash
-local broken = broken_log(logged, before) or broken_key(own, hashes, indexes)
+local broken = broken_log(logged) or broken_key(own, hashes, indexes)
 if broken then return {'broken', broken} end
 local olds = old_records(changes)
 
@@ -47,9 +47,10 @@ end
 local fault = claim_fault(own.claims, changes, olds)
 if fault then return {'taken', fault[1], fault[2], fault[3]} end
 
-local first = redis.call('INCRBY', KEYS[2], count) - count + 1
+local first = before + 1
+if not log_changes(logged, own, author, changes, olds, orders_hash, first) then return {'broken', logged.log} end
+redis.call('SET', KEYS[2], integer(before + count))
 local link = last_token(newest)
-log_changes(logged, own, author, changes, olds, orders_hash, first)
 release_claims(own.claims, changes, olds)
 for n, change in ipairs(changes) do
   local seq = integer(first + n - 1)
@@ -60,5 +61,5 @@ for n, change in ipairs(changes) do
 end
 redis.call('ZADD', KEYS[4], integer(first), ARGV[2])
 redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -1 - tonumber(ARGV[4]))
-trim_log(logged, own.gone, author.cutoff, author.kept, math.min(2 * count + 8, 256))
+if is_trimming(first, count) then trim_log(logged, own.gone, author.cutoff, author.kept, math.max(256, 2 * count)) end
 return {'ok', integer(first)}

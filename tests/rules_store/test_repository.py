@@ -208,6 +208,13 @@ async def test_counting_by_versions_loses_no_increment(store: RulesStore) -> Non
         (schema.RECENT, ("SET", schema.RECENT, "x")),
         (schema.claims("1"), ("SET", schema.claims("1"), "x")),
         (schema.index("1", "number"), ("SET", schema.index("1", "number"), "x")),
+        (schema.LOG, ("SET", schema.LOG, "x")),
+        (schema.LOG, ("XADD", schema.LOG, "999-0", "x", "y")),
+        (schema.HEADS, ("SET", schema.HEADS, "x")),
+        (schema.SECRETS, ("SET", schema.SECRETS, "x")),
+        (schema.users("1"), ("SET", schema.users("1"), "x")),
+        (schema.gone("1"), ("SET", schema.gone("1"), "x")),
+        (schema.entities("1", "order"), ("SET", schema.entities("1", "order"), "x")),
         (schema.entities("1", "number"), ("SET", schema.entities("1", "number"), "x")),
     ],
 )
