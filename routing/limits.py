@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from routing.model import Customer, Diversion, NumberScope
+from routing.model import Customer, Diversion
 from routing.products import DEFAULT_LIMITS, ProductLimits, product
 from routing.rejection import Fault, RuleWarning, fault, warn
 
@@ -31,12 +31,9 @@ def order_limits(directory: "Directory", order: str) -> ProductLimits:
 
 def lines_of_rule(diversion: Diversion, directory: "Directory") -> set[str]:
     """Return the lines for whose numbers a rule is, without single extensions that have a line of their own."""
-    scope = diversion.scope
-    if isinstance(scope, NumberScope):
-        owner = directory.owner_in(scope.number, diversion.order)
-        return {owner.line} if owner is not None else set()
-    block = directory.block_of(diversion)
-    return {block.line} if block is not None else set(directory.registry.lines_of.get(diversion.order, ()))
+    if diversion.order not in directory.registry.orders:
+        return set()
+    return {owner.line for owner in directory.scope_owners(diversion)}
 
 
 def rules_by_line(directory: "Directory", order: str) -> Counter[str]:

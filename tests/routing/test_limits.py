@@ -1,7 +1,9 @@
 """How many rules a line may have, and whose limits count."""
 
+from datetime import UTC, datetime
+
 from routing.directory import Directory
-from routing.limits import limits_of, order_limits, rules_by_line, rules_fault, rules_warning
+from routing.limits import limits_of, lines_of_rule, order_limits, rules_by_line, rules_fault, rules_warning
 from routing.model import (
     Block,
     BlockScope,
@@ -9,6 +11,7 @@ from routing.model import (
     Diversion,
     Limits,
     Line,
+    Move,
     Number,
     NumberScope,
     Order,
@@ -79,3 +82,16 @@ def test_changing_a_rule_needs_no_room() -> None:
     moved = ONE_MORE.model_copy(update={"scope": NumberScope(number="+496990009000")})
     assert rules_fault(moved, directory) is None
     assert rules_fault(rule("n", NumberScope(number="+493023125011")), directory) is not None
+
+
+def test_a_rule_for_later_counts_for_the_line_of_that_time() -> None:
+    at = datetime(2026, 12, 1, tzinfo=UTC)
+    orders = [Order(id=key, customer="c", product="sipTrunk 2.0", site=Site(id=key, address="")) for key in "ab"]
+    block = Block(id="m", order="a", line="a", base="+492214710", move=Move(at=at, order="b", line="b"))
+    directory = Directory()
+    directory.registry.load([*orders, *(Line(id=key, order=key, kind="registered") for key in "ab"), block])
+    directory.settle()
+    rules = [
+        Diversion(id=f"{key}r", order=key, scope=BlockScope(block="m"), targets=(Target(number="+491713920000"),)) for key in "ab"
+    ]
+    assert [lines_of_rule(rule, directory) for rule in rules] == [{"a"}, {"b"}]
