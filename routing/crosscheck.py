@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from routing.cautions import warnings_of
 from routing.directory import Directory
 from routing.foresight import foresee
 from routing.local_time import DAWN, shown
@@ -21,7 +22,7 @@ from routing.model import (
     User,
 )
 from routing.overlaps import block_faults, number_faults
-from routing.rejection import Fault, fault
+from routing.rejection import Fault, RuleWarning, fault
 from routing.rulefile import in_file
 from routing.stays import product_fault, stay_at
 from routing.target_policy import NATIONAL, CarrierPolicy
@@ -32,11 +33,12 @@ Placed = list[tuple[str, Entity]]
 
 
 def crosscheck(
-    placed: Placed, existing: Iterable[Entity], carrier: CarrierPolicy = NATIONAL, now: datetime = DAWN
+    placed: Placed, existing: Iterable[Entity], carrier: CarrierPolicy = NATIONAL, now: datetime = DAWN, *, told: list[RuleWarning] | None = None
 ) -> list[Fault]:
     """Return what is wrong with the new entities (each with its place) beside each other and beside ``existing``.
 
     Rules are checked as of ``now``, and again for each later instant at which numbers come, go or move. What is over is not looked at.
+    Warnings, which keep nothing from being saved, are added to ``told``.
     """
     faults, places = _ids(placed)
     stored = list(existing)
@@ -61,6 +63,8 @@ def crosscheck(
             case _:
                 pass
     faults += block_faults([(place, entity) for place, entity in placed if isinstance(entity, Block)], directory)
+    if told is not None:
+        told += warnings_of(placed, directory)
     return faults + _later(placed, directory, faults)
 
 

@@ -26,7 +26,7 @@ from routing.model import (
 from routing.numbers import parse_base, parse_number
 from routing.products import PRODUCTS, Product, product
 from routing.reader import Group, build, named
-from routing.rejection import Fault, RuleRejected
+from routing.rejection import Fault, RuleRejected, RuleWarning
 from routing.rulefile import DIVERSION_FIELDS, Placed, attempt, moved, read_diversion, read_extensions
 from routing.target_policy import NATIONAL, CarrierPolicy, TargetPolicy, target_policy
 
@@ -61,18 +61,21 @@ def parse_document(
     carrier: CarrierPolicy = NATIONAL,
     *,
     now: datetime = DAWN,
+    told: list[RuleWarning] | None = None,
 ) -> list[Entity]:
     """Turn a parsed YAML or JSON document into entities, in the order in which they refer to each other.
 
     ``realm`` is the registrar's, for HA1; ``registrars`` are the names of those of others. ``existing`` are the entities already
     stored; those with the same kind and id are replaced, the others must fit with the new ones. ``carrier`` says what may be a
-    target; what is over at ``now`` is not checked. The plan of an order that the document does not name is not set
+    target; what is over at ``now`` is not checked; warnings are added to ``told``. The plan of an order that the document does not name is not set
     (``model_fields_set``). Raises `RuleRejected` with all faults at once; then nothing is returned.
     """
     reading = _Reading(realm, registrars, carrier)
     reading.document(obj)
-    checked = crosscheck(_attached(reading.placed), existing, carrier, now)
+    checked = crosscheck(_attached(reading.placed), existing, carrier, now, told=told)
     found = [replace(item, location=moved(item.location, reading.entries)) for item in checked]
+    if told:
+        told[:] = [replace(item, location=moved(item.location, reading.entries)) for item in told]
     reading.faults = _once(reading.faults, found)
     if reading.faults:
         raise RuleRejected(reading.faults)

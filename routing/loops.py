@@ -8,7 +8,7 @@ here; the engine reads where a call came from (Diversion, History-Info) for that
 from typing import TYPE_CHECKING
 
 from routing.model import Diversion, Target
-from routing.number_sets import Piece, dialled, scope_pieces, uniform
+from routing.number_sets import Piece, borders, dialled, scope_pieces, uniform
 from routing.precedence import specificity
 from routing.target_lists import every_target
 
@@ -33,8 +33,8 @@ def circle(diversion: Diversion, target: Target, directory: "Directory") -> list
 
     Breadth first, so the way is a shortest one. Whether the directory holds the diversion already does not matter.
     """
-    own = scope_pieces(diversion, directory)
-    start = own[0].example if own else ""
+    own = borders(diversion, directory)
+    start = next((piece.example for piece in scope_pieces(diversion, directory)), "")
     waiting = [(piece, [start]) for piece in first_hops(diversion, target, directory)]
     seen: set[Piece] = set()
     for piece, path in waiting:  # grows while it is walked

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from routing.blocks import decompose
-from routing.model import Block, BlockScope, Diversion, NumberScope, RangeScope, Target
+from routing.model import Block, BlockScope, Diversion, NumberScope, OrderScope, RangeScope, Target
 from routing.numbers import MAX_DIGITS
 
 if TYPE_CHECKING:
@@ -28,20 +28,31 @@ class Piece(NamedTuple):
         return f"+{self.digits:0<{self.length}}"
 
 
-def scope_pieces(diversion: Diversion, directory: "Directory") -> list[Piece]:
-    """Return the numbers that a diversion is for, also those that have a more specific rule."""
+def scope_pieces(diversion: Diversion, directory: "Directory") -> Iterator[Piece]:
+    """Yield the numbers that a diversion is for, also those that have a more specific rule."""
     scope = diversion.scope
     registry = directory.registry
-    if isinstance(scope, NumberScope):
-        return [Piece(scope.number[1:], len(scope.number) - 1)]
     block = directory.block_of(diversion)
-    if isinstance(scope, BlockScope):
-        return list(block_pieces(block)) if block is not None else []
-    if isinstance(scope, RangeScope):
-        return list(_range_pieces(block.base[1:], scope.first, scope.last)) if block is not None else []
-    numbers = (registry.numbers[key].digits for key in sorted(registry.numbers_of.get(diversion.order, ())))
-    blocks = (registry.blocks[key] for key in sorted(registry.blocks_of.get(diversion.order, ())))
-    return [*(Piece(digits, len(digits)) for digits in numbers), *(piece for block in blocks for piece in block_pieces(block))]
+    match scope:
+        case NumberScope():
+            yield Piece(scope.number[1:], len(scope.number) - 1)
+        case BlockScope() if block is not None:
+            yield from block_pieces(block)
+        case RangeScope() if block is not None:
+            yield from _range_pieces(block.base[1:], scope.first, scope.last)
+        case OrderScope():
+            for key in sorted(registry.numbers_of.get(diversion.order, ())):
+                digits = registry.numbers[key].digits
+                yield Piece(digits, len(digits))
+            for key in sorted(registry.blocks_of.get(diversion.order, ())):
+                yield from block_pieces(registry.blocks[key])
+        case _:
+            return
+
+
+def borders(diversion: Diversion, directory: "Directory") -> list[Piece]:
+    """Return where a diversion begins and ends among numbers that the directory does not tell apart."""
+    return [] if isinstance(diversion.scope, OrderScope) else list(scope_pieces(diversion, directory))
 
 
 def block_pieces(block: Block) -> Iterator[Piece]:

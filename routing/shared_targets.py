@@ -13,20 +13,23 @@ OPEN_BLOCK = 100
 """Numbers that a block without ranges counts for: two digits behind the base are usual."""
 
 
-def shared_targets(diversion: Diversion, directory: "Directory", bound: int) -> list[RuleWarning]:
+def shared_targets(diversion: Diversion, directory: "Directory", bound: int, told: set[str] | None = None) -> list[RuleWarning]:
     """Return a warning for each target that more than ``bound`` numbers of ours lead to, ``diversion`` included.
 
     Rules of all times, plans and faults count, as long as they are armed. A target that keeps the extension is shared by nobody.
+    ``told`` holds the targets that were warned of; they are left out, and those found here are added.
     """
     found: list[RuleWarning] = []
-    told: set[str] = set()
+    told = set() if told is None else told
+    seen: set[str] = set()
     for place, targets in target_lists(diversion):
         for index, target in enumerate(targets):
-            if target.keep_extension or target.number in told:
+            if target.keep_extension or target.number in told or target.number in seen:
                 continue
-            told.add(target.number)
+            seen.add(target.number)
             count = numbers_to(target.number, diversion, directory)
             if count > bound:
+                told.add(target.number)
                 found.append(warn("target_shared", f"{place}[{index}]", number=target.number, count=str(count)))
     return found
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from routing.loops import circle, first_hops
 from routing.model import BlockScope, Diversion, RangeScope, Target
 from routing.number_kinds import NumberKind, classify
-from routing.number_sets import Piece, scope_pieces, uniform
+from routing.number_sets import Piece, borders, scope_pieces, uniform
 from routing.numbers import MAX_DIGITS
 from routing.rejection import Fault, RuleRejected, fault
 from routing.target_lists import target_lists
@@ -96,7 +96,7 @@ class _Mine:
     def __init__(self, diversion: Diversion, view: "Directory") -> None:
         self.diversion = diversion
         self.view = view
-        self.cuts = scope_pieces(diversion, view)
+        self.cuts = borders(diversion, view)
         registry = view.registry
         lines = {owner.line for owner in view.scope_owners(diversion)}
         block = view.block_of(diversion)

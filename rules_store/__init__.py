@@ -4,6 +4,7 @@ Not here: what the rules mean (`routing`), who may change them (`portal`). See d
 """
 
 from rules_store.audit import audit_lines, audit_record
+from rules_store.brake_store import BrakeBatch, BrakeStore, Counted
 from rules_store.connection import StoreConnection
 from rules_store.customer_export import export_customer
 from rules_store.erasure import Erasure
@@ -16,6 +17,7 @@ from rules_store.importing import ImportResult
 from rules_store.live_state import BindingStore, VerdictStore
 from rules_store.log_codec import Version
 from rules_store.migration import migrate
+from rules_store.pace import Admitted, ChangePace
 from rules_store.repository import RulesStore
 from rules_store.settings import StoreSettings
 from rules_store.since import Guard, changes_since, unchanged
@@ -43,12 +45,17 @@ __all__ = [
     "ABSENT",
     "ANY",
     "SERVICE",
+    "Admitted",
     "Author",
     "Batch",
     "BindingRow",
     "BindingStore",
+    "BrakeBatch",
+    "BrakeStore",
     "Change",
+    "ChangePace",
     "ConflictError",
+    "Counted",
     "Delete",
     "Entry",
     "Erasure",

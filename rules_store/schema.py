@@ -28,6 +28,7 @@ CHANGES: Final = "{r}:changes"  # STREAM, ids "<seq>-0"
 RECENT: Final = "{r}:recent"  # ZSET: token of a write → its first sequence number
 TOUCH: Final = "{r}:touch"  # STRING: written when a repeated write is recognised, so that WAIT has something to wait for
 STALE: Final = "{r}:stale"  # SET: generations that are not valid: to be removed, or being built
+PACES: Final = "{r}:paces"  # HASH: customer, or customer and " staff" → changes of the last hour (rules_store/lua/pace.lua)
 IMPORT: Final = "{r}:import"  # HASH: the import under way: token, gen, from, alive_unix_ms
 
 LOG: Final = "{r}:log"  # STREAM, ids "<version>-0": each change of an entity with who, when, before and after
@@ -123,6 +124,16 @@ def event_marks(number: int) -> str:
 def states(number: int) -> str:
     """HASH: line → what is going on there now (a diversion, a drill, a wish); nothing for most."""
     return f"{{b{number:02}}}:states"
+
+
+def diverted_counts(number: int) -> str:
+    """HASH: order → its diverted calls of the last hour and day (rules_store/lua/brake.lua)."""
+    return f"{{b{number:02}}}:diverted_counts"
+
+
+def brakes(number: int) -> str:
+    """HASH: order → the level of its brake, as JSON; nothing for most."""
+    return f"{{b{number:02}}}:brakes"
 
 
 def history(number: int, line_id: str) -> str:

@@ -2,7 +2,10 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from routing.directory import Directory
+from routing.document import parse_document
 from routing.limits import limits_of, lines_of_rule, order_limits, rules_by_line, rules_fault, rules_warning
 from routing.model import (
     Block,
@@ -22,6 +25,8 @@ from routing.model import (
     Target,
 )
 from routing.products import DEFAULT_LIMITS, PRODUCTS
+from routing.rejection import RuleRejected, RuleWarning
+from routing.review import review
 
 FEW = Customer(id="c", name="c", limits=Limits(rules_per_line=2, diverted_per_hour=7))
 
@@ -76,6 +81,30 @@ def test_one_rule_too_many_is_refused_and_staff_is_only_told() -> None:
     assert rules_fault(rule("c", OrderScope()), directory) is not None
 
 
+def test_a_document_may_set_limits_and_is_told_what_it_passes() -> None:
+    order = {
+        "id": "o",
+        "product": "sipTrunk 2.0",
+        "site": {"id": "s", "address": ""},
+        "lines": [{"id": "l", "user": "u", "password": "p"}],
+        "blocks": [{"id": "b", "base": "030 23125", "extensions": "000-099"}],
+        "diversions": [
+            {"block": "b", "to": "0171 3920001", "armed": True},
+            {"number": "030 23125010", "to": "0171 3920001", "armed": True},
+        ],
+    }
+    customer = {"id": "c", "name": "c", "limits": {"rules_per_line": 1, "diverted_per_day": 9}, "orders": [order]}
+    told: list[RuleWarning] = []
+    entities = parse_document({"customers": [customer]}, "realm", told=told)
+    assert isinstance(entities[0], Customer)
+    assert entities[0].limits == Limits(rules_per_line=1, diverted_per_day=9)
+    assert [(w.type, w.context["count"]) for w in told] == [("target_shared", "100"), ("limit_rules_passed", "2")]
+    for wrong in ({"rules_per_line": 0}, {"rules": 3}, {"diverted_per_day": "many"}):
+        with pytest.raises(RuleRejected) as refused:
+            parse_document({"customers": [{**customer, "limits": wrong}]}, "realm")
+        assert refused.value.faults[0].location.startswith("customers[0].limits")
+
+
 def test_changing_a_rule_needs_no_room() -> None:
     directory = world(*ON_L1, ONE_MORE)
     assert rules_fault(ONE_MORE.model_copy(update={"armed": True}), directory) is None
@@ -95,3 +124,19 @@ def test_a_rule_for_later_counts_for_the_line_of_that_time() -> None:
         Diversion(id=f"{key}r", order=key, scope=BlockScope(block="m"), targets=(Target(number="+491713920000"),)) for key in "ab"
     ]
     assert [lines_of_rule(rule, directory) for rule in rules] == [{"a"}, {"b"}]
+
+
+def test_a_review_refuses_a_customer_what_it_only_tells_staff() -> None:
+    directory = world(*ON_L1)
+    customers, staffs = review(ONE_MORE, directory, staff=False), review(ONE_MORE, directory, staff=True)
+    assert [found.type for found in customers.faults] == ["limit_rules"]
+    assert (staffs.faults, [found.type for found in staffs.warnings]) == ((), ["limit_rules_passed"])
+
+
+def test_switching_off_is_always_possible() -> None:
+    barred = rule("a", BlockScope(block="b")).model_copy(update={"armed": True, "targets": (Target(number="+49110"),)})
+    directory = world(barred)
+    assert review(barred, directory, staff=False).faults != ()
+    assert review(barred.model_copy(update={"armed": False}), directory, staff=False).faults == ()
+    other = barred.model_copy(update={"armed": False, "targets": (Target(number="+49112"),)})
+    assert review(other, directory, staff=False).faults != ()
