@@ -41,6 +41,9 @@ class LineBook(Protocol):
     def is_armed(self, line_id: str) -> bool:
         """Return whether a rule that may be used is armed for one of its numbers."""
 
+    def rests(self, line_id: str) -> str:
+        """Return why the rules of a line's order rest, though they are armed; "" when they do not."""
+
     def coverage_of(self, line_id: str) -> Coverage:
         """Return what is armed for it and what not."""
 

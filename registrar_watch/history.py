@@ -191,7 +191,7 @@ class History:
             self._began(line, going, seen, wish, at)
         elif not armed and going.diversion is not None:
             gone = not self._lines.order_of(line)
-            self._ended(line, going, at, "the line was removed" if gone else _why(is_out, began_by_wish, seen))
+            self._ended(line, going, at, "the line was removed" if gone else _why(is_out, began_by_wish, seen, self._lines.rests(line)))
         self._tidy(line, going)
 
     def _wish(self, line: str, going: Going, wish: WishState, at: int) -> None:
@@ -279,9 +279,9 @@ def _seen(row: "VerdictRow") -> Seen:
     return Seen(row["health"], row["cause"], row["place"], row["evidence"], row["since_unix_ms"])
 
 
-def _why(is_out: bool, wish: WishState, seen: Seen) -> str:  # noqa: FBT001 - a fact among facts
+def _why(is_out: bool, wish: WishState, seen: Seen, rests: str) -> str:  # noqa: FBT001 - a fact among facts
     if is_out:
-        return "no rule is armed any more"
+        return f"its rules rest: {rests}" if rests else "no rule is armed any more"
     if wish.wish != "enabled":
         return "the drill is over" if wish.wish == "drill" else "the operator wants the line to get its calls"
     return "the line is back" if seen.health == "up" else f"the line is {seen.health}, calls are tried there again"

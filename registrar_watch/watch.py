@@ -47,6 +47,8 @@ class RegistrarWatch:
         self.events = 0
         self.lost = 0
         self.on_verdict: Callable[[str, VerdictRow, int], None] = lambda _line, _row, _at: None
+        self.on_calls: Callable[[str, CallsEvent], None] = lambda _line, _event: None
+        """Told what became of a line's calls."""
         self.nameless = 0
         """Events of lines that no longer have a name."""
         self._handlers: Mapping[str, Callable[[Any], None]] = {
@@ -90,6 +92,7 @@ class RegistrarWatch:
             self.nameless += 1
             return
         self._history.calls(line, event)
+        self.on_calls(line, event)
 
     def _guard(self, event: "GuardEvent") -> None:
         row = event["guard"]

@@ -6,7 +6,7 @@ engine knows already, and the deltas added up equal a fresh compilation. See doc
 """
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -95,7 +95,9 @@ class Compiler:
                 gc.enable()
 
     def _load(self, entities: Iterable[Entity], now: datetime) -> Iterator["Delta"]:
+        braked = self.directory.braked
         self.directory = Directory(self.directory.carrier)
+        self.directory.braked = braked
         registry = self.directory.registry
         registry.now = now
         registry.load(entities)
@@ -139,6 +141,13 @@ class Compiler:
     def advance(self, now: datetime) -> list["Delta"]:
         """Return what the dates alone have changed up to ``now``."""
         return self.change((), now)
+
+    def rest(self, orders: Mapping[str, str]) -> list["Delta"]:
+        """Let all rules of these orders rest, and those of all others count; order → why, half a sentence about a rule."""
+        before, self.directory.braked = self.directory.braked, dict(orders)
+        changed = {order for order in before.keys() | orders.keys() if before.get(order) != orders.get(order)}
+        rules = self.directory.registry.rules_of
+        return list(_pages(self._work_out(Marks(rules={key for order in changed for key in rules.get(order, ())}))))
 
     def judge_targets(self, carrier: CarrierPolicy) -> list["Delta"]:
         """Take what may be a target from now on; all rules are judged again."""

@@ -33,7 +33,12 @@ Placed = list[tuple[str, Entity]]
 
 
 def crosscheck(
-    placed: Placed, existing: Iterable[Entity], carrier: CarrierPolicy = NATIONAL, now: datetime = DAWN, *, told: list[RuleWarning] | None = None
+    placed: Placed,
+    existing: Iterable[Entity],
+    carrier: CarrierPolicy = NATIONAL,
+    now: datetime = DAWN,
+    *,
+    told: list[RuleWarning] | None = None,
 ) -> list[Fault]:
     """Return what is wrong with the new entities (each with its place) beside each other and beside ``existing``.
 

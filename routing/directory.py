@@ -91,6 +91,8 @@ class Directory(Scopes):
         self.standings: dict[str, Standing] = {}
         """What diversions with periods come to now; to be read only."""
         self._usable: dict[str, Usable] = {}  # of diversions with periods
+        self.braked: dict[str, str] = {}
+        """Orders whose rules rest because too many calls were diverted (`routing.brake`) → why; set before a load or by `Compiler.rest`."""
 
     def settle(self) -> dict[str, Judged | None]:
         """Judge everything, after a load; return what came of the rules."""
@@ -343,7 +345,8 @@ class Directory(Scopes):
         if not any(usable.values()):
             return None, what
         if diversion.plan is None and not diversion.periods:
-            return Judged(usable["targets"], usable["phone_system_targets"], None, ()), what
+            judged = Judged(usable["targets"], usable["phone_system_targets"], self._brake(diversion), ())
+            return judged, what
         if diversion.periods:
             self._usable[diversion.id] = usable
         return self._at_this_time(diversion, usable), what
@@ -359,7 +362,12 @@ class Directory(Scopes):
             rest = rest or Rest("barred", now.period)
             first = next(filter(None, usable.values()))
         instants = tuple(time for time in (now.since, now.until) if time is not None)
-        return Judged(first, second, rest, instants)
+        return Judged(first, second, rest or self._brake(diversion), instants)
+
+    def _brake(self, diversion: Diversion) -> Rest | None:
+        """Return why a rule rests with all of its order, None when it does not."""
+        why = self.braked.get(diversion.order) if self.braked else None
+        return Rest("brake", why) if why is not None else None
 
     def standing(self, diversion: Diversion) -> Standing:
         """Return what a rule comes to at the registry's ``now``; whether its targets may be used is not looked at."""

@@ -67,8 +67,8 @@ def parse_document(
 
     ``realm`` is the registrar's, for HA1; ``registrars`` are the names of those of others. ``existing`` are the entities already
     stored; those with the same kind and id are replaced, the others must fit with the new ones. ``carrier`` says what may be a
-    target; what is over at ``now`` is not checked; warnings are added to ``told``. The plan of an order that the document does not name is not set
-    (``model_fields_set``). Raises `RuleRejected` with all faults at once; then nothing is returned.
+    target; what is over at ``now`` is not checked; warnings are added to ``told``. The plan of an order that the document does not
+    name is not set (``model_fields_set``). Raises `RuleRejected` with all faults at once; then nothing is returned.
     """
     reading = _Reading(realm, registrars, carrier)
     reading.document(obj)

@@ -14,7 +14,7 @@ from routing.model import Diversion, NumberScope, OrderScope, RangeScope
 from routing.standing import Rest, Standing
 
 Level = Literal["number", "range", "block", "order"]
-Reason = Literal["applies", "not_armed", "other_plan", "period", "barred", "plan_first", "less_specific"]
+Reason = Literal["applies", "not_armed", "other_plan", "period", "barred", "brake", "plan_first", "less_specific"]
 """Why a rule applies or is passed over."""
 
 _NONE: Mapping[str, Rest] = {}

@@ -317,6 +317,12 @@ class Registry:
         order = self.orders.get(held.order)
         return held.site or (order.site if order is not None else None)
 
+    def lines_of_site(self, site: str) -> set[str]:
+        """Return the lines whose equipment stands at a site."""
+        found = {line for order in self.orders_at.get(site, ()) for line in self.lines_of.get(order, ())}
+        found |= self.lines_at.get(site, set())
+        return {line for line in found if (held := self.site_of(line)) is not None and held.id == site}
+
     def watched(self) -> list[str]:
         """Return all digits that have a number or a rule of their own, ascending. Not a copy."""
         return self._sorted

@@ -1,7 +1,7 @@
 """What a rule comes to at an instant: which targets, or why it diverts nothing just now.
 
-An armed rule *rests* while its plan is not on, or while the period that has the say has no targets. It is passed over like one that is
-not armed, and the engine is told why, for its trace.
+An armed rule *rests* while its plan is not on, while the period that has the say has no targets, or while the brake holds its
+order (`routing.brake`). It is passed over like one that is not armed, and the engine is told why, for its trace.
 """
 
 from collections.abc import Mapping
@@ -16,17 +16,18 @@ from routing.schedule import Outlook
 class Rest(NamedTuple):
     """Why an armed rule does not count now."""
 
-    reason: Literal["other_plan", "period", "barred"]
-    """Its plan is not on; it diverts nothing at this time; none of its targets for this time may be used."""
+    reason: Literal["other_plan", "period", "barred", "brake"]
+    """Its plan is not on; it diverts nothing at this time; none of its targets for this time may be used; too many calls of its order were
+    diverted (`routing.brake`)."""
     name: str
-    """Of the rule's plan; of the period, or its place such as "period 2"."""
+    """Of the rule's plan; of the period, or its place such as "period 2"; of the brake, half a sentence."""
     plan: PlanName | None = None
     """The plan that is on."""
 
     @property
     def context(self) -> Mapping[str, str]:
         """Return the values that the text is built from, for translations."""
-        key = "plan" if self.reason == "other_plan" else "period"
+        key = {"other_plan": "plan", "brake": "brake"}.get(self.reason, "period")
         return {key: self.name} | ({"on": self.plan} if self.plan is not None else {})
 
     @property
@@ -40,6 +41,8 @@ class Rest(NamedTuple):
                 return f"it diverts nothing in these times ({self.name})"
             case "barred":
                 return "none of its targets for this time may be used"
+            case "brake":
+                return self.name
 
 
 @dataclass(frozen=True, slots=True)

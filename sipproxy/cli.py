@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from sipproxy.commands import (
+    brake,
     bulk,
     call,
     check_config,
@@ -61,6 +62,7 @@ app.command("log")(versions.log)
 app.command("undo")(versions.undo)
 app.command("audit")(versions.audit)
 app.add_typer(customer.app, name="customer")
+app.add_typer(brake.app, name="brake")
 app.command("demo")(demo.demo)
 
 

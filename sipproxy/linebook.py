@@ -49,6 +49,10 @@ class SupplyLines:
         """Return whether a rule that may be used is armed for one of its numbers."""
         return is_armed(self._compiler.directory, line_id)
 
+    def rests(self, line_id: str) -> str:
+        """Return why the rules of a line's order rest (docs/operations.md, the brake); "" when they do not."""
+        return self._compiler.directory.braked.get(self.order_of(line_id), "")
+
     def coverage_of(self, line_id: str) -> Coverage:
         """Return what is armed for it and what not."""
         return coverage(self._compiler.directory, line_id)
@@ -62,9 +66,8 @@ class SupplyLines:
         """Return the lines of a site."""
         registry = self._compiler.directory.registry
         orders = tuple(registry.orders_at.get(site, ()))
-        found = {line for order in orders for line in tuple(registry.lines_of.get(order, ()))} | registry.lines_at.get(
-            site, set()
-        )
+        found = {line for order in orders for line in tuple(registry.lines_of.get(order, ()))}
+        found |= registry.lines_at.get(site, set())
         return {line for line in found if self.site_of(line) == site}
 
     def site_share(self, site: str) -> float:

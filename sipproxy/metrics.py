@@ -199,6 +199,12 @@ SERVICE: Mapping[str, tuple[str, str, str]] = {
     "sipproxy_store_up": ("gauge", "", "1 while the store is followed, else 0."),
     "sipproxy_store_resyncs": ("counter", "", "Full reads of the store after the first."),
     "sipproxy_sites": ("gauge", "state", "Sites with several lines that are degraded or down."),
+    "sipproxy_brake_orders": ("gauge", "level", "Orders near their limit of diverted calls (warned) or above it (resting)."),
+    "sipproxy_brake_trips": (
+        "counter",
+        "span",
+        "Times that an order reached its limit of diverted calls within an hour or a day.",
+    ),
     "sipproxy_unsaved": ("gauge", "kind", "Changes that wait to be stored."),
     "sipproxy_history_events": (
         "counter",

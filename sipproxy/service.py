@@ -22,11 +22,12 @@ from registrar_watch.resolver import Resolver
 from registrar_watch.sites import Site, Sites
 from registrar_watch.watch import RegistrarWatch
 from routing.compile import Compiler
-from rules_store import BindingStore, Follower, RulesStore, StoreConnection, StoreError, VerdictStore
+from rules_store import BindingStore, BrakeStore, ChangePace, Follower, RulesStore, StoreConnection, StoreError, VerdictStore
 from rules_store.settings import EMBEDDED
 from sipproxy import last_known, logs
 from sipproxy._engine import BUILD, Engine, SettingsError
 from sipproxy.admin.server import AdminServer
+from sipproxy.brake import FraudBrake
 from sipproxy.config.engine_settings import engine_settings
 from sipproxy.config.foreign import foreign_registrars
 from sipproxy.config.load import Loaded, load
@@ -86,6 +87,7 @@ class Service:
         self._secret = secret
         self.connection = StoreConnection(store_settings(configuration))
         self.rules = RulesStore(self.connection)
+        self.pace = ChangePace(self.connection)
         self.events = event_store(self.connection, configuration.history)
         self._watchdog = Watchdog(configuration.limits.event_loop_warn_s)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -139,6 +141,10 @@ class Service:
         self.sites = Sites(self.lines, self._site, self._ask)
         self.watch.on_verdict = self.sites.verdict
         self.saving.on_restored = self.sites.restored
+        self.brake = FraudBrake(
+            self.supply, self.lines, self.history, BrakeStore(self.connection), lambda: self.loaded.configuration.brake
+        )
+        self.watch.on_calls = self.brake.calls
         self.supply.before_first = self._restore_first
         self.supply.on_resync = self._resynced
         self.supply.on_lines_removed = self._lines_removed
@@ -242,6 +248,8 @@ class Service:
         self._supervise("events", self.outbox.run)
         self._supervise("history", self._ticking)
         self._supervise("retention", self._sweeping)
+        self._supervise("brake", self.brake.run)
+        self._supervise("brake counts", self.brake.run_saving)
         self._supervise("reconcile", self._reconciling)
         self._supervise("dates", self.supply.follow_dates)
         self._supervise("names", self.resolver.run)
@@ -264,6 +272,9 @@ class Service:
                 await asyncio.sleep(_RETRY_S)
         if failing:
             _log.info("store available")
+        # Before the rules, so that those that rest are never in the engine as others.
+        with contextlib.suppress(StoreError):
+            await self.brake.restore()
         await self.supply.follow()
 
     async def _last_known(self) -> bool:
@@ -402,6 +413,8 @@ class Service:
             "sipproxy_sites": {state: float(count) for state, count in self.sites.counts().items()},
             "sipproxy_history_waiting": {"": len(self.outbox)},
             "sipproxy_registrar_subscriptions": self.foreign.watch.phases(),
+            "sipproxy_brake_orders": self.brake.counts_by_level(),
+            "sipproxy_brake_trips": {span: float(count) for span, count in self.brake.trips.items()},
             "sipproxy_event_loop_blocked": {"": self._watchdog.blocked},
         }
 
@@ -468,6 +481,9 @@ class Service:
             patience_s = 5.0 if self.supply.state == "live" else 0.0
             saved = await self.saving.bindings.drained(patience_s) and await self.saving.verdicts.drained(patience_s)
             saved = await self.outbox.drained(patience_s) and saved
+            if patience_s:
+                with contextlib.suppress(StoreError, TimeoutError):
+                    await asyncio.wait_for(self.brake.save(), patience_s)
             if not saved:
                 waiting = {"bindings": len(self.saving.bindings), "verdicts": len(self.saving.verdicts)}
                 _log.warning("not stored", events=len(self.outbox), **waiting)

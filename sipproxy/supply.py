@@ -8,7 +8,7 @@ table is built anew; when that fails too, the engine goes on with what it has, a
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -194,6 +194,16 @@ class Supply:
             numbers = sum(len(delta.get("exact", ())) + len(delta.get("prefixes", ())) for delta in deltas)
             _log.info("a date has come", at=str(at or now), late_ms=late_ms, numbers=numbers)
         return deltas, lines, self._compiler.next_change_at(now)
+
+    async def rest(self, orders: Mapping[str, str]) -> None:
+        """Let the rules of these orders rest, and those of all others count; order → why."""
+        async with self._lock:
+            registry = self._compiler.directory.registry
+            changed = self._compiler.directory.braked.keys() ^ orders.keys()
+            lines = {line for order in changed for line in registry.lines_of.get(order, ())}
+            self._apply(self._compiler.rest(orders))
+        if lines:
+            self.on_changed(lines)
 
     async def judge_targets(self, carrier: CarrierPolicy) -> None:
         """Judge all targets anew when the carrier's policy is another one."""

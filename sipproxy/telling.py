@@ -117,6 +117,22 @@ def _site(record: Record, _: Language) -> str:
     return f"site {record['site']} {record['state']}: {record['down']} of {record['lines']} lines; {record['evidence']}"
 
 
+def _brake(record: Record, _: Language) -> str:
+    order = record["order"]
+    if record["change"] == "ended":
+        by = "by themselves" if record["by_itself"] else f"by {record['by']}"
+        return f"the rules of order {order} count again {by}, after {lasting(record['at_unix_ms'] - record['began_unix_ms'])}"
+    span = "an hour" if record["span"] == "hour" else "a day"
+    counts = f"{record['count']} calls diverted within {span}, {record['limit']} are allowed"
+    match record["change"]:
+        case "warned":
+            return f"warning for order {order}: {counts}"
+        case "rests":
+            return f"the rules of order {order} rest until {clock(record['ends_unix_ms'])} or until they are released: {counts}"
+        case _:
+            return f"the rules of order {order} would rest, but the brake is off: {counts}"
+
+
 def _started(record: Record, _: Language) -> str:
     before = record["before"]
     past = {"stopped": "stopped in order before", "killed": f"the run begun {clock(before.get('told_unix_ms'))} was killed"}
@@ -152,6 +168,7 @@ _KINDS: Mapping[str, Callable[[Record, Language], str]] = {
     "returned": _returned,
     "guard": _guard,
     "site": _site,
+    "brake": _brake,
     "started": _started,
     "stopped": _stopped,
     "resync": _resync,

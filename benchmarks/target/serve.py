@@ -50,6 +50,10 @@ listen = "{metrics}"
 
 [limits]
 drain_s = 2.0
+
+# All calls are diverted here, and many more than an order may have.
+[brake]
+enabled = false
 """
 
 _NO_PROBES = """

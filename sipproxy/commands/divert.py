@@ -59,3 +59,5 @@ def _show(result: dict[str, Any]) -> None:
     what = escape(f"{result['label']} → {', '.join(result['targets'])}")
     output.print(f"{what}  {armed}  (version {result['version']})")
     output.print(f"[dim]{escape(result['state'])}[/]")
+    for warning in result["warnings"]:
+        output.print(f"[yellow]note:[/] {escape(warning)}", soft_wrap=True)

@@ -13,7 +13,7 @@ from sipproxy.telling import clock, tell
 
 _POLL_S = 0.5
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_COLOURS = {"drill": "magenta", "wish": "magenta", "lost": "red", "gap": "red", "guard": "red", "calls": "dim"}
+_COLOURS = {"drill": "magenta", "wish": "magenta", "lost": "red", "gap": "red", "guard": "red", "brake": "red", "calls": "dim"}
 
 Since = Annotated[str, typer.Option("--since", help="How far back: 90s, 30m, 24h, 7d.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many events, the newest.")]

@@ -86,6 +86,8 @@ def _rows(result: dict[str, Any]) -> list[tuple[str, str]]:
     since = result["diverting_since_unix_ms"]
     rows.append(("diverting", f"since {clock(since)}, {result['diverted']} calls" if since else "no"))
     rows.append(("armed", ", ".join(result["armed"]) or "nothing: calls are tried at the line also while it is down"))
+    if result["rests"]:
+        rows.append(("all rest", f"{result['rests']} (sipproxy brake)"))
     if result["unarmed"]:
         more = result["unarmed_count"] - len(result["unarmed"])
         rows.append(("not armed", ", ".join(result["unarmed"]) + (f" and {more} more" if more else "")))

@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from sipproxy.commands.output import AsJson, ConfigFile, SocketPath, connect, output, print_json
 from sipproxy.errors import SipproxyError
+
+_SHOWN = 20
 
 
 def load(
@@ -33,4 +36,8 @@ def load(
     for kind, row in result["summary"].items():
         table.add_row(kind, *(str(row[key]) for key in ("new", "changed", "unchanged")))
     output.print(table)
+    for warning in result["warnings"][:_SHOWN]:
+        output.print(f"[yellow]note:[/] {escape(warning)}", soft_wrap=True)
+    if len(result["warnings"]) > _SHOWN:
+        output.print(f"[dim]… and {len(result['warnings']) - _SHOWN} more notes (--json)[/]")
     output.print("[yellow]dry run:[/] nothing was written" if dry_run else "[green]loaded[/]")

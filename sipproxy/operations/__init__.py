@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sipproxy.admin.protocol import Json
 from sipproxy.admin.server import Handler
 from sipproxy.errors import AdminError
+from sipproxy.operations.brake import brake
 from sipproxy.operations.call import call
 from sipproxy.operations.customer import customer
 from sipproxy.operations.divert import divert
@@ -43,6 +44,7 @@ def handlers(service: "Service") -> Mapping[str, Handler]:
         "undo": undo,
         "audit": audit,
         "customer": customer,
+        "brake": brake,
         "reload": reload,
     }
     return {name: functools.partial(_when_ready, service, operation) for name, operation in operations.items()}

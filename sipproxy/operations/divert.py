@@ -10,14 +10,16 @@ from routing.lead import lead_fault
 from routing.model import Block, BlockScope, Diversion, NumberScope, OrderScope, Scope, Target, User
 from routing.numbers import parse_number, pretty
 from routing.rejection import Fault, RuleRejected
+from routing.review import Review, review
 from routing.rulefile import read_target
 from routing.stays import stays
-from routing.targets import TargetPolicy, check_diversion
+from routing.target_policy import TargetPolicy
 from rules_store import ABSENT, ConflictError, NumberTakenError, Stored, StoreError
 from sipproxy.admin.protocol import Json
 from sipproxy.errors import AdminError
 from sipproxy.operations.arguments import argument, not_stored, rejected
 from sipproxy.operations.authors import operator
+from sipproxy.operations.limits import counted
 
 if TYPE_CHECKING:
     from routing.directory import Directory
@@ -51,14 +53,15 @@ async def divert(service: "Service", args: dict[str, Json]) -> Json:
         current = await _current(service, place)
         diversion = change(current.entity if current is not None else None)
         async with service.supply.settled() as compiler:
-            directory = compiler.directory
-            user = _user(directory, args)
+            user = _user(compiler.directory, args)
             # Switching off is always possible.
-            early = lead_fault(diversion, directory.registry, datetime.now(UTC), user) if action != "disarm" else None
-            faults = [early] if early else check_diversion(diversion, directory.policy(place.order), directory)
-        if faults:
-            raise RuleRejected(faults)  # noqa: TRY301 - one exit for refusals
-        stored = await service.rules.put(diversion, current.version if current is not None else ABSENT, author=operator())
+            early = lead_fault(diversion, compiler.directory.registry, datetime.now(UTC), user) if action != "disarm" else None
+            staff = user is None or user.customer is None
+            found = Review((early,), ()) if early else review(diversion, compiler.directory, staff=staff)
+        if found.faults:
+            raise RuleRejected(found.faults)  # noqa: TRY301 - one exit for refusals
+        async with counted(service, place.order, staff=staff) as passed:
+            stored = await service.rules.put(diversion, current.version if current is not None else ABSENT, author=operator())
     except RuleRejected as error:
         raise rejected(error, "") from None
     except (StoreError, ConflictError, NumberTakenError) as error:
@@ -71,6 +74,7 @@ async def divert(service: "Service", args: dict[str, Json]) -> Json:
         "armed": diversion.armed,
         "version": stored.version,
         "state": (_TIMED if diversion.periods else _ARMED) if diversion.armed else _NOT_ARMED,
+        "warnings": [str(warning) for warning in (*found.warnings, *passed)],
     }
 
 

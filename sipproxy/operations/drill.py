@@ -63,16 +63,15 @@ def _lines(directory: "Directory", what: str) -> list[str]:
     if colon and kind == "order":
         if name not in registry.orders:
             raise AdminError("unknown", f"there is no order {name!r}", "sipproxy status lists the lines and their products")
-        orders = [name]
+        lines = sorted(registry.lines_of.get(name, ()))
     elif colon and kind == "site":
-        orders = sorted(registry.orders_at.get(name, ()))
-        if not orders:
+        lines = sorted(registry.lines_of_site(name))
+        if not lines and name not in registry.orders_at:
             raise AdminError("unknown", f"there is no site {name!r}", "the load file names the sites of the orders")
     elif what in registry.lines:
         return [what]
     else:
         raise unknown_line(what)
-    lines = sorted(line for order in orders for line in registry.lines_of.get(order, ()))
     if not lines:
         raise AdminError("unknown", f"{what} has no lines", "load its lines first")
     return lines

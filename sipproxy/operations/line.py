@@ -58,6 +58,7 @@ async def _show(service: "Service", key: str) -> dict[str, Any]:
         if spec is None or held is None:
             raise unknown_line(key)
         wish, covered = service.lines.wish_of(key), service.lines.coverage_of(key)
+        rests = service.lines.rests(key)
     state = await asyncio.to_thread(line_state, service, spec["slot"])
     going = service.history.going_on(key)
     try:
@@ -77,6 +78,7 @@ async def _show(service: "Service", key: str) -> dict[str, Any]:
         "diverting_since_unix_ms": going.diversion.began_unix_ms if going.diversion is not None else None,
         "diverted": going.diversion.diverted if going.diversion is not None else 0,
         "armed": list(covered.armed),
+        "rests": rests,
         "unarmed": list(covered.unarmed),
         "unarmed_count": covered.unarmed_count,
         "detection": detection_bounds(profile) if profile is not None else None,

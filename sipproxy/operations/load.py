@@ -9,7 +9,7 @@ import structlog
 
 from routing.document import parse_document
 from routing.model import KINDS, Entity, Line, Order
-from routing.rejection import RuleRejected
+from routing.rejection import RuleRejected, RuleWarning
 from routing.wishes import ENDED, effective_wish
 from rules_store import ABSENT, Author, ConflictError, NumberTakenError, Put, Stored, StoreError
 from sipproxy.admin.protocol import Json
@@ -35,7 +35,8 @@ async def load(service: "Service", args: dict[str, Json]) -> Json:
     document = await asyncio.to_thread(read_document, name, text)
     try:
         known = await _known(service)
-        entities = [_wished(entity, known) for entity in await _parsed(service, name, text, document, known)]
+        told: list[RuleWarning] = []
+        entities = [_wished(entity, known) for entity in await _parsed(service, (name, text, document), known, told)]
         puts, summary = _difference(entities, known)
         if puts and not dry_run:
             await _write(service, puts, operator("import", name))
@@ -43,7 +44,7 @@ async def load(service: "Service", args: dict[str, Json]) -> Json:
         raise not_stored(error) from None
     if not dry_run:
         _log.info("document loaded", written=len(puts), of=len(entities))
-    return {"summary": summary, "written": 0 if dry_run else len(puts)}
+    return {"summary": summary, "written": 0 if dry_run else len(puts), "warnings": [str(warning) for warning in told]}
 
 
 async def _known(service: "Service") -> Known:
@@ -54,13 +55,17 @@ async def _known(service: "Service") -> Known:
     return known
 
 
-async def _parsed(service: "Service", name: str, text: str, document: Any, known: Known) -> list[Entity]:
+async def _parsed(service: "Service", document: tuple[str, str, Any], known: Known, told: list[RuleWarning]) -> list[Entity]:
+    """Check a document (its name, its text, what was read of it); warnings are added to ``told``."""
+    name, text, parsed = document
     configuration = service.loaded.configuration
     realm, registrars = configuration.registrar.realm, [entry.name for entry in configuration.registrars]
     existing = [stored.entity for stored in known.values()]
     carrier = carrier_policy(configuration.targets)
     try:
-        return await asyncio.to_thread(parse_document, document, realm, existing, registrars, carrier, now=datetime.now(UTC))
+        return await asyncio.to_thread(
+            parse_document, parsed, realm, existing, registrars, carrier, now=datetime.now(UTC), told=told
+        )
     except RuleRejected as error:
         raise rejected(error, name, await asyncio.to_thread(lines_of, text)) from None
 

@@ -84,6 +84,7 @@ def _row(service: "Service", state: "LineState") -> dict[str, Any]:
     return {
         **state,
         "armed": armed,
+        "rests": service.lines.rests(line),
         "diverting": state["diverting"] and armed,
         "product": service.supply.product_of(line),
         "cause_text": cause,
@@ -132,6 +133,10 @@ def _sentences(service: "Service") -> dict[str, str]:
     if store["fault"]:
         text["fault"] = store["fault"]
     text |= {f"registrar {name}": words for name, words in service.foreign.watch.sentences().items()}
+    resting = service.brake.resting()
+    if resting:
+        more = f" and {len(resting) - 1} more" if len(resting) > 1 else ""
+        text["brake"] = f"the rules of order {resting[0]}{more} rest: too many calls were diverted (sipproxy brake)"
     waiting = unsaved["bindings"] + unsaved["verdicts"]
     history = []
     if service.outbox.failing:

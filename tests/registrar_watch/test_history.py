@@ -22,6 +22,7 @@ class Rules:
     def __init__(self) -> None:
         self.wish = WishState()
         self.armed = True
+        self.resting = ""
         self.settled = True
         self.order = "O1"
 
@@ -30,6 +31,9 @@ class Rules:
 
     def rule_id(self, slot: int) -> str:  # noqa: ARG002 - one line is all there is
         return "R1"
+
+    def rests(self, line_id: str) -> str:  # noqa: ARG002 - one line is all there is
+        return self.resting
 
     def order_of(self, line_id: str) -> str:  # noqa: ARG002 - one line is all there is
         return self.order
