@@ -17,9 +17,9 @@ pytestmark = pytest.mark.service
 MOVING, COMING, GOING, PORTED_IN, PORTED_OUT = (f"+49699000900{digit}" for digit in range(5))
 BLOCK = "+4930231259"
 OLD, NEW, LIVE, ENDED = (f"+49171392001{digit}" for digit in range(4))
-AHEAD_S = 6.0
+AHEAD_S = 10.0
 """Time to load the rules and to see what holds before the instant."""
-LATE_S = 1.5
+LATE_S = 3.0
 
 
 def order(key: str, target: str, numbers: list[Any], blocks: tuple[Any, ...] = (), **dates: str) -> dict[str, Any]:
