@@ -164,6 +164,7 @@ class Import:
         old, new = self._old, self._new
         keys = [schema.IMPORT, schema.entities(old, kind), schema.index(old, kind), schema.gone(old)]
         keys += [schema.entities(new, kind), schema.index(new, kind), schema.claims(new), schema.users(new), schema.gone(new)]
+        keys.append(schema.claims(old))
         reply = await self._connection.run("import_copy", keys, [self._token, kind, *args])
         if reply[0] == b"taken":
             raise NumberTakenError(kind, reply[1].decode(), reply[2].decode(), reply[3].decode())

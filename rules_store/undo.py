@@ -24,6 +24,7 @@ from rules_store.errors import ConflictError, VersionGoneError
 from rules_store.log_codec import UNREADABLE, Version
 from rules_store.log_reading import imports
 from rules_store.repository import MANY_MAX, RulesStore
+from rules_store.since import Guard
 from rules_store.types import ABSENT, ANY, Author, Delete, Expect, Garbage, Put, Stored, Write
 from rules_store.versions import VersionLog
 
@@ -38,6 +39,9 @@ class UndoPlan:
 
     entries: tuple[Version, ...]
     writes: tuple[Write, ...]
+    sequence: int = 0
+    """The store's state that was looked at."""
+    force: bool = False
 
     @property
     def version(self) -> int:
@@ -59,17 +63,19 @@ class Undo:
         An import is always taken back whole. Raises `VersionGoneError` for what is not in the log, `ConflictError` where that
         shows already, `StoreError`.
         """
+        sequence = await self._rules.sequence()
         entry = await self._log.version(version)
         if entry is None or entry.op == "erase":
             raise VersionGoneError(version)
         if entry.op == "import":
-            return UndoPlan((entry,), tuple([write async for write in self._import(entry, force=force)]))
+            back = tuple([write async for write in self._import(entry, force=force)])
+            return UndoPlan((entry,), back, sequence, force)
         entries = [entry]
         if whole_write and entry.count > 1:
             entries = await self._log.between(entry.first, entry.last)
             if len(entries) != entry.count:
                 raise VersionGoneError(entry.first)
-        return UndoPlan(tuple(entries), tuple([await self._one(one, force=force) for one in entries]))
+        return UndoPlan(tuple(entries), tuple([await self._one(one, force=force) for one in entries]), sequence, force)
 
     async def undo(
         self, version: int, author: Author, *, whole_write: bool = False, force: bool = False, note: str = ""
@@ -84,8 +90,11 @@ class Undo:
         """Write what was planned. Raises as `RulesStore.write_many`."""
         if len(plan.writes) <= MANY_MAX:
             return await self._rules.write_many(plan.writes, author=author, note=note, undoes=plan.version)
-        anything = [_anyway(write) for write in plan.writes]  # a large import cannot expect versions; `plan` has looked
-        result = await self._rules.import_many(anything, author=author, note=note, undoes=plan.version)
+        # A large import cannot expect versions: `plan` has looked at them, and the guard sees what was changed since.
+        names = {_name(write) for write in plan.writes}
+        guard = None if plan.force else Guard(plan.sequence, lambda change: (change.kind, change.id) in names)
+        anyway = [_anyway(write) for write in plan.writes]
+        result = await self._rules.import_many(anyway, author=author, note=note, undoes=plan.version, guard=guard)
         return [result.sequence]
 
     async def _one(self, entry: Version, *, force: bool) -> Write:
@@ -195,6 +204,10 @@ def _restored(kind: str, entity_id: str, record: bytes, version: int) -> Entity 
     if isinstance(stored, Garbage):
         raise VersionGoneError(version, f"what stood there before cannot be restored: {stored.where}: {stored.why}")
     return stored.entity
+
+
+def _name(write: Write) -> tuple[str, str]:
+    return (codec.kind_of(write.entity), write.entity.id) if isinstance(write, Put) else (write.kind, write.id)
 
 
 def _anyway(write: Write) -> Write:

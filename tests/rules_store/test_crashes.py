@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 import signal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,44 @@ async def test_every_saved_version_is_in_the_log_once_and_all_followers_converge
         assert {name: version for name, (version, _) in state.items()} == {name: version for name, (version, _) in found.items()}
         for name, versions in histories.items():
             assert [entry.version for entry in await log.history(*name, limit=1000)] == versions[::-1]
+
+
+async def test_histories_have_no_gap_when_an_import_is_switched_among_writers_and_kills(settings: StoreSettings) -> None:
+    async with StoreConnection(settings) as connection:
+        store, log = RulesStore(connection), VersionLog(connection)
+        writers = [Writer(connection, f"writer {n}", random.Random(n)) for n in range(4)]
+        finished = asyncio.Event()
+
+        async def work(writer: Writer) -> None:
+            while not finished.is_set():
+                await writer.write()
+                await asyncio.sleep(0.005)
+
+        tasks = [asyncio.create_task(work(writer)) for writer in writers]
+        named: list[Write] = [Put(Customer(id=f"C{n}", name="imported")) for n in range(3)]
+        named += [Delete("customer", "C3"), Delete("number", "N1")]
+        for _ in range(2):
+            kill(connection)
+            fresh = [Put(Customer(id=f"M{random.random()}", name="new")) for _ in range(5001)]
+            await store.import_many([*named, *fresh], author=Author("importer", "import"))
+        finished.set()
+        await asyncio.wait_for(asyncio.gather(*tasks), 30)
+
+        entries = {entry.version: entry async for page in log.log() for entry in page}
+        acknowledged = {version for writer in writers for version in writer.acknowledged}
+        missing = acknowledged - set(entries)
+        assert all(writer.acknowledged[v][2] is None for writer in writers for v in missing & set(writer.acknowledged))
+        for kind, ids in (("customer", range(8)), ("number", range(8))):
+            for n in ids:
+                entity_id = f"{kind[0].upper()}{n}"
+                story = await log.history(kind, entity_id, limit=10_000)
+                told = {entry.version for entry in story if entry.imported is None}
+                assert told == {v for v, entry in entries.items() if (entry.kind, entry.id) == (kind, entity_id)}
+                for newer, older in pairwise(story):
+                    assert newer.before == older.after, "each begins where the one before ended"
+                stored = await store.get(kind, entity_id)
+                now = stored.entity.model_dump(mode="json") if stored is not None else None
+                assert (story[0].after if story else None) == now
 
 
 async def test_an_import_is_invisible_until_it_is_whole(connection: StoreConnection, store: RulesStore) -> None:

@@ -175,6 +175,16 @@ async def test_an_import_is_not_taken_back_over_later_changes(store: RulesStore,
     assert await entities(store) == {}
 
 
+async def test_a_change_between_plan_and_undo_of_an_import_stops_it(store: RulesStore, undo: Undo) -> None:
+    imported = await store.import_many([Put(number(n)) for n in range(5001)], author=ADA)
+    plan = await undo.plan(imported.sequence)
+    await store.put(rule())
+    await store.put(number(17, "later"))
+    with pytest.raises(ConflictError):
+        await undo.carry_out(plan, EVE)
+    assert len(await entities(store)) == 5002
+
+
 async def test_what_others_change_during_an_import_is_what_stood_there_before(store: RulesStore, undo: Undo) -> None:
     await store.write_many([Put(number(n, "old")) for n in range(10)])
     done = asyncio.Event()
