@@ -5,6 +5,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from routing.compile import Compiler
 from routing.model import (
@@ -28,6 +30,7 @@ from routing.model import (
 )
 from sipproxy._engine import RouteTable
 from tests.routing.oracle import Table, World
+from tests.routing.strategies import PLANS, periods
 from tests.routing.test_compile_properties import INTERCONNECT
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -72,7 +75,7 @@ def order(plan: str | None = None, state: State | None = None, **fields: Any) ->
 BASE: list[Entity] = [
     Customer(id="c", name="x"),
     Line(id="l", order="o", kind="registered"),
-    Block(id="b", order="o", line="l", base="+493023125", ranges=(ExtensionRange(first="000", last="999"),)),
+    Block(id="b", order="o", line="l", base="+493023125", ranges=(ExtensionRange(first="000", last="199"),)),
     Number(id="n", order="o", line="l", number="+4922147100"),
 ]
 
@@ -103,7 +106,7 @@ class Stage:
 
     def agrees(self, now: datetime) -> None:
         oracle = World(self.entities.values(), now)
-        for digits in (CALLED, "493023125500", "4922147100"):
+        for digits in (CALLED, "493023125150", "4922147100"):
             assert oracle.outcome(digits) == self.table.outcome(digits), digits
 
     def applying(self, digits: str = CALLED) -> str | None:
@@ -347,3 +350,49 @@ def test_without_times_and_plans_nothing_ever_changes() -> None:
     assert stage.compiler.next_change_at(MONDAY_NOON) is None
     over = Period(last=date(2026, 1, 1), targets=to(NIGHT))
     assert Stage(rule("block", periods=(over,))).compiler.next_change_at(MONDAY_NOON) is None
+
+
+INSTANTS = st.one_of(
+    # Around the nights in which the clocks are changed, by the quarter of an hour.
+    st.builds(
+        lambda start, quarters: start + timedelta(minutes=15 * quarters),
+        st.sampled_from([at("2026-03-28T20:00"), at("2026-10-24T20:00"), at("2026-12-31T20:00")]),
+        st.integers(0, 60),
+    ),
+    st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - the strategy adds the zone
+)
+RULES = st.lists(
+    st.builds(
+        rule,
+        st.sampled_from("uvwxyz"),
+        st.sampled_from(sorted(SCOPES)),
+        armed=st.booleans(),
+        plan=st.sampled_from([None, None, "flood", "summer"]),
+        periods=st.lists(periods(), max_size=3).map(tuple),
+    ),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda each: each.id,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(RULES, INSTANTS, st.lists(st.one_of(INSTANTS, PLANS), max_size=8))
+def test_wherever_the_clock_goes_and_whatever_plan_is_on_the_table_is_what_a_naive_reading_says(
+    rules: list[Diversion], start: datetime, steps: list[datetime | str | None]
+) -> None:
+    now = start
+    stage = Stage(*rules, now=now)
+    stage.agrees(now)
+    for step in steps:
+        if isinstance(step, datetime):
+            now = step
+            stage.advance(now)
+        else:
+            stage.change("order", order(step, state="BE"), now)
+        upcoming = stage.compiler.next_change_at(now)
+        if upcoming is not None and upcoming - now < timedelta(days=400):
+            # Nothing changes before the instant that is named.
+            stage.advance(now + (upcoming - now) / 2)
+            assert stage.deltas == []
+            stage.advance(now)
