@@ -15,6 +15,7 @@ from benchmarks.report import markdown_table
 from routing.bulk.writing import lines, tables
 from rules_store import Author, StoreConnection, StoreSettings
 from sipproxy.bulk import job
+from sipproxy.bulk.collection import no_collection
 from sipproxy.bulk.files import Source
 from sipproxy.commands.bulk_output import Steps
 
@@ -68,7 +69,7 @@ def run(carrier: Carrier, form: Literal["csv", "jsonl"]) -> Found:
     else:
         source = Source("lines", {"carrier.jsonl": lines(carrier.entities(), secrets=True)})
     found = Found(len(carrier), carrier.all_numbers, sum(map(len, source.files.values())))
-    with tempfile.TemporaryDirectory(prefix="sipproxy-bench-") as folder, asyncio.Runner() as runner:
+    with tempfile.TemporaryDirectory(prefix="sipproxy-bench-") as folder, asyncio.Runner() as runner, no_collection():
         connection = StoreConnection(StoreSettings(data_dir=Path(folder) / "store", timeout_s=60.0))
         try:
             with Steps() as steps:

@@ -5,6 +5,7 @@ for its row is not to blame. The rest is held against each other and against wha
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from routing.bulk.faults import row_of
 from routing.bulk.reading import STEP, Known, Reading, Tell
@@ -12,7 +13,7 @@ from routing.bulk.scope import Replace, inside
 from routing.bulk.single import single_faults
 from routing.crosscheck import crosscheck
 from routing.model import KINDS, Block, Diversion, Entity, Line, Number, Order, User
-from routing.rejection import Fault, fault
+from routing.rejection import Fault, RuleWarning, fault
 from routing.target_policy import NATIONAL, CarrierPolicy
 
 KIND_OF: Mapping[type[Entity], str] = {model: kind for kind, model in KINDS.items()}
@@ -70,21 +71,24 @@ def check_with(
     for count, (place, entity) in enumerate(sorted(reading.placed, key=lambda placed: RANK[KIND_OF[type(placed[1])]]), start=1):
         if count % STEP == 0:
             tell(STEP)
-        found = list(here.missing(place, entity))
+        wrong = list(here.missing(place, entity))
         if scope is not None and not inside(entity, scope, here.orders):
             kind = KIND_OF[type(entity)].capitalize()
-            found.append(fault("scope_outside", place, kind=kind, id=entity.id, scope=str(scope)))
+            wrong.append(fault("scope_outside", place, kind=kind, id=entity.id, scope=str(scope)))
         if registrars is not None:
-            found += single_faults(place, entity, here.orders.get(getattr(entity, "order", "")), registrars)
-        reading.faults.add(*found)
-        if found or here.follows(entity):
+            wrong += single_faults(place, entity, here.orders.get(getattr(entity, "order", "")), registrars)
+        reading.faults.add(*wrong)
+        if wrong or here.follows(entity):
             here.leave_out(entity)
         else:
             sound.append((place, entity))
     reading.faults.add(*here.needed())
     staying = (entity for name, entity in reading.known.items() if name not in gone)
     targets = "target" if reading.simple else "targets"
-    reading.faults.add(*(_by_column(one, targets) for one in crosscheck(sound, staying, carrier, reading.now)))
+    told: list[RuleWarning] = []
+    found = crosscheck(sound, staying, carrier, reading.now, told=told)
+    reading.faults.add(*(replace(one, location=_column(one.location, targets)) for one in found))
+    reading.told += [replace(one, location=_column(one.location, targets)) for one in told]
     tell(len(sound))
 
 
@@ -175,14 +179,11 @@ def references(entity: Entity) -> Iterator[tuple[str, str, str]]:
                 yield "move_line", "line", entity.move.line
 
 
-def _by_column(one: Fault, targets: str) -> Fault:
-    """Name the place as a column: a load file's ``to`` is the column ``targets`` here, its ``move.at`` is ``move_at``."""
-    row = row_of(one.location)
-    head, _, tail = one.location[len(row) :].lstrip(".").removeprefix("scope.").partition(".")
+def _column(location: str, targets: str) -> str:
+    """Name a place by its column: a load file's ``to`` is the column ``targets`` here, its ``move.at`` is ``move_at``."""
+    row = row_of(location)
+    head, _, tail = location[len(row) :].lstrip(".").removeprefix("scope.").partition(".")
     field = head.partition("[")[0]
-    column = (
-        f"move_{tail}"
-        if field == "move" and tail
-        else {"to": targets, "phone_system_to": "phone_system_targets"}.get(field, field)
-    )
-    return Fault(one.type, f"{row}.{column}" if column else row, one.message, one.context)
+    names = {"to": targets, "phone_system_to": "phone_system_targets"}
+    column = f"move_{tail}" if field == "move" and tail else names.get(field, field)
+    return f"{row}.{column}" if column else row

@@ -20,7 +20,7 @@ from routing.bulk.tables import Row, Table, decode
 from routing.local_time import BERLIN, DAWN
 from routing.model import KINDS, Entity, Order
 from routing.reader import why_not
-from routing.rejection import Fault, RuleRejected, fault
+from routing.rejection import Fault, RuleRejected, RuleWarning, fault
 
 Known = Mapping[tuple[str, str], Entity]
 """What is stored, by kind and id."""
@@ -44,6 +44,8 @@ class Reading:
     unread: set[tuple[str, str]] = field(default_factory=set)
     """Kind and id of what stands in a file but could not be read: what refers to it is not to blame."""
     faults: Faults = field(default_factory=Faults)
+    told: list[RuleWarning] = field(default_factory=list)
+    """What keeps nothing from being saved, and is worth a word."""
     orders: dict[str, Order] = field(default_factory=dict)
     kinds: set[str] = field(default_factory=set)
     """The kinds that the files are about: only these can be removed by what they do not mention."""

@@ -5,10 +5,8 @@ removes is a refusal, with the difference to be looked at anew. `Prepared.plan` 
 that follows it later can be held against each other.
 """
 
-import contextlib
-import gc
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -21,7 +19,7 @@ from routing.bulk.simple import is_simple, read_simple
 from routing.bulk.tables import Table, decode
 from routing.document import parse_document
 from routing.model import KINDS, Block, Entity, Line, Number, Order
-from routing.rejection import RuleRejected
+from routing.rejection import RuleRejected, RuleWarning
 from routing.target_policy import NATIONAL, CarrierPolicy
 from routing.wishes import ENDED, effective_wish
 from rules_store import (
@@ -85,6 +83,8 @@ class Prepared:
     diff: Diff
     writes: Sequence[Write]
     guard: Guard
+    told: Sequence[RuleWarning] = ()
+    """What keeps nothing from being saved, and is worth a word."""
 
     @property
     def plan(self) -> str:
@@ -103,38 +103,21 @@ async def read_state(connection: StoreConnection, progress: Progress = silent) -
     await connection.open()
     sequence = await rules.sequence()
     known: dict[Name, Stored[Entity]] = {}
-    with _no_collection():
-        for kind in KINDS:
-            async for page in rules.pages(kind):
-                known.update({(kind, stored.entity.id): stored for stored in page})
-                progress("read", len(known), 0)
+    for kind in KINDS:
+        async for page in rules.pages(kind):
+            known.update({(kind, stored.entity.id): stored for stored in page})
+            progress("read", len(known), 0)
     return State(sequence, known)
 
 
 def prepare(source: Source, state: State, options: Options, progress: Progress = silent) -> Prepared:
     """Parse, check and compare; takes its time, and may be interrupted. Raises `RuleRejected`, `AdminError`."""
-    with _no_collection():
-        return _prepare(source, state, options, progress)
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep the collector out: hundreds of thousands of entities are made, none in a circle, and each is looked at again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _prepare(source: Source, state: State, options: Options, progress: Progress) -> Prepared:
     known, now = state.entities(), datetime.now(UTC)
+    reading = Reading(known, options.realm, now=now)
     if source.form == "document":
-        entities, gone = _document(source, known, options, now, progress)
+        entities, gone = _document(source, reading, options, progress)
     else:
-        reading = _read(source, known, options, now, progress)
+        _read(source, reading, options, progress)
         gone = check(
             reading, options.replace, options.registrars, options.carrier, _counted("check", 2 * len(reading.placed), progress)
         )
@@ -144,22 +127,20 @@ def _prepare(source: Source, state: State, options: Options, progress: Progress)
     diff = compare(entities, known, gone, now)
     progress("compare", len(entities), len(entities))
     writes = [_write(change.kind, change.id, change.after, state) for change in diff.changes]
-    return Prepared(state, diff, writes, Guard(state.sequence, matters(writes, state, options.replace)))
+    return Prepared(state, diff, writes, Guard(state.sequence, matters(writes, state, options.replace)), reading.told)
 
 
-def _read(source: Source, known: Mapping[Name, Entity], options: Options, now: datetime, progress: Progress) -> Reading:
-    reading = Reading(known, options.realm, now=now)
+def _read(source: Source, reading: Reading, options: Options, progress: Progress) -> None:
     tell = _counted("parse", sum(data.count(b"\n") for data in source.files.values()), progress)
     if source.form == "lines":
         for name, data in source.files.items():
             read_lines(name, data, reading, tell)
-        return reading
+        return
     table = _simple(source)
     if table is not None:
-        read_simple(table, reading, directory_of(known.values(), now), options.customer, tell)
+        read_simple(table, reading, directory_of(reading.known.values(), reading.now), options.customer, tell)
     else:
         read_tables(source.files, reading, tell)
-    return reading
 
 
 def _counted(step: str, total: int, progress: Progress) -> Tell:
@@ -187,26 +168,25 @@ def _simple(source: Source) -> Table | None:
     return table if is_simple(table) else None
 
 
-def _document(
-    source: Source, known: dict[Name, Entity], options: Options, now: datetime, progress: Progress
-) -> tuple[list[Entity], dict[Name, Entity]]:
+def _document(source: Source, reading: Reading, options: Options, progress: Progress) -> tuple[list[Entity], dict[Name, Entity]]:
     """Read a load file; it checks itself, and what is to be removed is checked after it."""
     ((name, data),) = source.files.items()
-    text = decode(data, name)
+    text, known, now = decode(data, name), reading.known, reading.now
     document = read_document(name, text)
     progress("check", 0, 0)
+    registrars, carrier = options.registrars, options.carrier
     try:
-        entities = parse_document(document, options.realm, known.values(), options.registrars, options.carrier, now=now)
+        found = parse_document(document, options.realm, known.values(), registrars, carrier, now=now, told=reading.told)
     except RuleRejected as refused:
         raise rejected(refused, name, lines_of(text)) from None
-    entities = [wished(entity, known.get((KIND_OF[type(entity)], entity.id)), now) for entity in entities]
+    entities = [wished(entity, known.get((KIND_OF[type(entity)], entity.id)), now) for entity in found]
     if options.replace is None:
         return entities, {}
-    reading = Reading(known, options.realm, now=now, kinds=set(KINDS) - {"user"})
+    whole = Reading(known, options.realm, now=now, kinds=set(KINDS) - {"user"})
     for entity in entities:
-        reading.take(name, entity)
-    gone = check(reading, options.replace, options.registrars, options.carrier)
-    reading.faults.raise_if_any()
+        whole.take(name, entity)
+    gone = check(whole, options.replace, registrars, carrier)
+    whole.faults.raise_if_any()
     return entities, gone
 
 
@@ -288,10 +268,9 @@ async def apply(
         progress("switch", len(writes), len(writes))
         return Applied(versions[0], len(writes), staged=False)
     anyhow = map(_anyhow, writes)
-    with _no_collection():
-        result = await rules.import_many(
-            anyhow, author=author, note=note, undoes=undoes, guard=prepared.guard, progress=progress, staged=True
-        )
+    result = await rules.import_many(
+        anyhow, author=author, note=note, undoes=undoes, guard=prepared.guard, progress=progress, staged=True
+    )
     return Applied(result.sequence, result.count, staged=True)
 
 

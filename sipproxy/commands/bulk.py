@@ -19,8 +19,9 @@ from sipproxy import logs
 from sipproxy.admin.peer import user_name
 from sipproxy.bulk import export as exporting
 from sipproxy.bulk import job, rollback
+from sipproxy.bulk.collection import no_collection
 from sipproxy.bulk.files import read_source
-from sipproxy.commands.bulk_output import SHOWN, Steps, print_diff, print_faults
+from sipproxy.commands.bulk_output import SHOWN, Steps, print_diff, print_faults, print_notes
 from sipproxy.commands.output import AsJson, ConfigFile, output, print_json
 from sipproxy.config.load import Loaded
 from sipproxy.config.load import load as load_configuration
@@ -107,7 +108,7 @@ def import_(
     if (path is None) == (undo is None):
         raise typer.BadParameter("name a FILE or DIR, or --rollback ID")
     manner = _Manner(dry_run, not yes, as_json, expect)
-    with _Session(config) as session, Steps(quiet=as_json) as steps:
+    with no_collection(), _Session(config) as session, Steps(quiet=as_json) as steps:
         try:
             if path is not None:
                 _import(session, steps, path, _options(session, replace, customer), manner)
@@ -175,9 +176,10 @@ def _agreed(prepared: job.Prepared, manner: _Manner) -> bool:
     """Show what would be done, and return whether it shall be."""
     if manner.as_json:
         if manner.dry_run or not prepared.writes:
-            print_json({"plan": prepared.plan, **prepared.diff.as_json()})
+            print_json({"plan": prepared.plan, **prepared.diff.as_json(), "warnings": [str(one) for one in prepared.told]})
     else:
         print_diff(prepared.diff, prepared.plan)
+        print_notes(prepared.told)
     if manner.dry_run or not prepared.writes:
         return False
     if manner.ask and not sys.stdin.isatty():
@@ -209,7 +211,7 @@ def export(
     """Export customers, orders, lines, numbers and rules; what is imported from it again changes nothing."""
     if form not in exporting.FORMS:
         raise typer.BadParameter(f"must be one of {', '.join(exporting.FORMS)}", param_hint="--format")
-    with _Session(config) as session, Steps() as steps:
+    with no_collection(), _Session(config) as session, Steps() as steps:
         state = session.run(job.read_state(session.connection, steps))
         steps.rest()
         count = exporting.export(state, path, form, customer, options=_options(session), secrets=secrets)

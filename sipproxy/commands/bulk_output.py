@@ -1,5 +1,6 @@
 """How an import shows itself: progress with rates, the difference, and what is wrong row by row."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from routing.bulk.diff import Change, Diff
 from routing.bulk.faults import BulkRejected
+from routing.rejection import RuleWarning
 from sipproxy.commands.output import errors, output, print_json
 
 SHOWN = 20
@@ -90,6 +92,13 @@ def print_diff(diff: Diff, plan: str) -> None:
         output.print("nothing to change")
     elif plan:
         output.print(f"plan {plan}")
+
+
+def print_notes(told: Sequence[RuleWarning]) -> None:
+    """Print what keeps nothing from being saved, and is worth a word."""
+    for one in told[:SHOWN]:
+        output.print(f"[yellow]note:[/] {escape(str(one))}", soft_wrap=True)
+    _more(len(told))
 
 
 def _print_change(change: Change) -> None:
