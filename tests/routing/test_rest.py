@@ -6,7 +6,20 @@ from typing import Any
 
 from routing.compile import Compiler
 from routing.coverage import is_armed
-from routing.model import Block, BlockScope, Customer, Diversion, Entity, Line, NumberScope, Order, OrderScope, Site, Target
+from routing.model import (
+    Block,
+    BlockScope,
+    Customer,
+    Diversion,
+    Entity,
+    Line,
+    NumberScope,
+    Order,
+    OrderScope,
+    Period,
+    Site,
+    Target,
+)
 from routing.target_policy import CarrierPolicy
 from sipproxy._engine import RouteTable
 from tests.routing.test_compile_properties import INTERCONNECT
@@ -75,6 +88,20 @@ def test_a_rule_that_is_changed_or_new_rests_with_its_order() -> None:
         rule = Diversion(id=key, order="o", scope=scope, armed=True, targets=targets)
         engine.take(engine.compiler.change([("diversion", key, rule)], NOW + timedelta(hours=1)))
         assert not engine.diverts(MINE)
+
+
+def test_a_period_that_begins_ends_no_rest() -> None:
+    engine = Engine()
+    period = Period(start="02:00", end="03:00", targets=(Target(number="+491713920003"),))  # NOW is 01:00 on the clocks
+    targets = (Target(number="+491713920001"),)
+    rule = Diversion(id="b", order="o", scope=BlockScope(block="o"), armed=True, periods=(period,), targets=targets)
+    engine.take(engine.compiler.change([("diversion", "b", rule)], NOW))
+    assert engine.diverts(MINE)
+    engine.take(engine.compiler.rest({"o": WHY}))
+    engine.take(engine.compiler.advance(NOW + timedelta(hours=1)))
+    assert not engine.diverts(MINE)
+    engine.take(engine.compiler.rest({}))
+    assert "+491713920003" in engine.explain(MINE)["targets"][0]
 
 
 def test_a_full_read_ends_no_rest() -> None:
