@@ -17,6 +17,7 @@ from routing.numbers import parse_base, parse_number
 from routing.products import product
 from routing.reader import why_not
 from routing.rejection import Fault, RuleRejected, fault, reject
+from routing.states import STATES, state_of
 
 T = TypeVar("T")
 _RING: Final = re.compile(r"^(?P<number>.*?)\s*\(\s*(?P<ring>[0-9]{1,4})\s*s?\s*\)$", re.DOTALL)
@@ -164,7 +165,12 @@ def _site(row: Cells) -> dict[str, Any] | None:
     if not any(row.has(column) for column in ("site", "address", "region", "state")):
         return None
     site = {"id": row.name("site", "a name of the site"), "address": row.free("address"), "region": row.optional("region")}
-    return {**site, "state": row.name("state").upper() or None}
+    text = row.name("state")
+    state = state_of(text)
+    if text and state is None:
+        known = ", ".join(f"{code} ({name})" for code, name in STATES.items())
+        row.faults.append(fault("state_unknown", row.at("state"), text=text[:40], known=known))
+    return {**site, "state": state}
 
 
 def _order(row: Cells, context: Context) -> dict[str, Any]:

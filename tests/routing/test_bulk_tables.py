@@ -165,6 +165,13 @@ def test_a_missing_column_leaves_what_is_stored_and_an_empty_cell_empties() -> N
     assert order == _CORE[1]
 
 
+@pytest.mark.parametrize("cell", ["BE", "be", "Berlin", "DE-BE"])
+def test_a_state_by_code_or_name(cell: str) -> None:
+    (order,) = entities(read(f"id;Standort;Bundesland\nA-1;berlin;{cell}\n", "orders.csv"))
+    assert isinstance(order, Order)
+    assert order.site.state == "BE"
+
+
 @pytest.mark.parametrize(("cell", "armed"), [("WAHR", True), ("Aktiv", True), ("1", True), ("FALSCH", False), ("", False)])
 def test_yes_and_no_in_both_languages(cell: str, armed: bool) -> None:  # noqa: FBT001 - what is expected
     (rule,) = entities(read(f"id;Aktiv\nr-1;{cell}\n", "rules.csv"))
@@ -219,6 +226,7 @@ def _checked(files: dict[str, str], replace: Replace | None = None) -> tuple[lis
         ("orders.csv", "id;customer;product;site\nA-1;100002;sipTrunk 2.0;x\n", [("orders.csv:2.customer", "reference_missing")]),
         ("orders.csv", "id;customer;product;site\nA-2;100001;ISDN;x\n", [("orders.csv:2.product", "product_unknown")]),
         ("orders.csv", "id;aktiv ab;aktiv bis\nA-1;2026-02-01;2026-01-01\n", [("orders.csv:2.active_until", "order_dates")]),
+        ("orders.csv", "id;site;Bundesland\nA-1;berlin;Preußen\n", [("orders.csv:2.state", "state_unknown")]),
         ("users.csv", "id;name;role;customer\nu;x;editor;\n", [("users.csv:2.customer", "field_value")]),
         ("users.csv", "id;name;role;customer\nu;x;auditor;100001\n", [("users.csv:2.role", "field_value")]),
         (
