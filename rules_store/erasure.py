@@ -27,6 +27,7 @@ from rules_store.belongings import Belongings, belongings
 from rules_store.connection import Arg, StoreConnection, new_token
 from rules_store.errors import StoreError
 from rules_store.faults import BrokenKeyError
+from rules_store.importing import remove_stale
 from rules_store.live_rows import by_shard, fields_of_lines
 from rules_store.log_codec import log_head
 from rules_store.log_reading import imports
@@ -71,6 +72,7 @@ class Erasure:
         again.sites |= found.sites
         counts = {kind: sum(1 for name in found.records if name[0] == kind) for kind in KINDS}
         counts |= await self._live(again)
+        await remove_stale(self._connection)  # what a killed import left behind
         counts["kept_by_imports"] = await self._imports(again)
         counts["versions"] = await self._log(again)
         note = await self._note(found.customer, counts, author)

@@ -36,6 +36,7 @@ from rules_store import (
     VersionLog,
     audit_lines,
     export_customer,
+    schema,
 )
 from tests.rules_store.following import Following, contents
 from tests.rules_store.test_versions import ADA, BOB, HA1
@@ -179,6 +180,17 @@ async def test_erasing_may_be_repeated_from_any_point(two: StoreConnection) -> N
     await erasure.remove_traces(again, BOB)
     assert traces(await everything(two), "A") == ["{r}:log"]
     assert not await erasure.find("CA")
+
+
+async def test_what_a_killed_import_left_behind_goes_too(two: StoreConnection) -> None:
+    await two.repeat(lambda client: client.sadd(schema.STALE, "dead"))
+    for key in (schema.entities("dead", "line"), schema.before_import("dead")):
+        await two.repeat(lambda client, key=key: client.hset(key, "LA", "trace-A"))  # type: ignore[misc]
+    erasure = Erasure(two)
+    found = await erasure.find("CA")
+    await erasure.remove_rules(found, BOB)
+    await erasure.remove_traces(found, BOB)
+    assert traces(await everything(two), "A") == ["{r}:log"]
 
 
 async def test_numbers_that_move_to_others_are_theirs(store: RulesStore, connection: StoreConnection) -> None:
