@@ -27,7 +27,7 @@ from rules_store.belongings import Belongings, belongings
 from rules_store.connection import Arg, StoreConnection, new_token
 from rules_store.errors import StoreError
 from rules_store.faults import BrokenKeyError
-from rules_store.importing import remove_stale
+from rules_store.generations import remove_stale
 from rules_store.live_rows import by_shard, fields_of_lines
 from rules_store.log_codec import log_head
 from rules_store.log_reading import imports

@@ -16,7 +16,7 @@ from typing import Any
 from rules_store import codec, schema
 from rules_store.connection import StoreConnection
 from rules_store.faults import BrokenKeyError
-from rules_store.importing import forget_imports
+from rules_store.generations import forget_imports
 from rules_store.log_codec import State, Version, cutoff_unix_ms, redacted
 from rules_store.log_reading import (
     PAGE,
