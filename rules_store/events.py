@@ -123,24 +123,6 @@ class EventStore:
                 raise BrokenKeyError(reply[1].decode(), self._connection.where)
         return replies
 
-    async def sweep(self, step: int = 200) -> int:
-        """Remove what is older than is kept, in small steps, also of lines of which nothing is written; returns how much went.
-
-        `save` does this for the lines it writes. Raises `StoreError`.
-        """
-        now_ms, removed = int(time.time() * 1000), 0
-        before, calls_before = (int(now_ms - days * DAY_MS) for days in (self.retention.days, self.retention.calls_days))
-        for number in range(schema.SHARDS):
-            keys = [schema.events(number), schema.history_ages(number), schema.diverted_ages(number)]
-            skipped: int | None = 0
-            while skipped is not None:
-                reply = await self._connection.run("sweep_events", keys, [before, calls_before, skipped, step])
-                if reply[0] == b"broken":
-                    raise BrokenKeyError(reply[1].decode(), self._connection.where)
-                removed += int(reply[2])
-                skipped = int(reply[1]) if reply[1] else None
-        return removed
-
     async def history(self, line_id: str, limit: int = 100, since_unix_ms: int = 0) -> list[StoredEvent]:
         """Return a line's newest events, oldest first; ``line_id`` "" is the service itself. Raises `StoreError`."""
         number = schema.shard(line_id)

@@ -26,6 +26,7 @@ async def keep_house(connection: StoreConnection, events: EventStore) -> None:
 async def tidy(connection: StoreConnection, events: EventStore) -> None:
     """Write anew what is of an older schema, and remove what is older than is kept (docs/data-protection.md)."""
     await migrate(connection)
-    versions, told = await VersionLog(connection).trim(), await events.sweep()
-    if versions or told:
-        _log.info("removed what is kept no longer", versions=versions, events=told)
+    versions = await VersionLog(connection).trim()
+    if versions:
+        _log.info("removed versions that are kept no longer", versions=versions)
+    await events.sweep()

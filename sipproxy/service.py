@@ -58,8 +58,6 @@ _STORE_PATIENCE_S = 5.0  # how long a start waits for a store that does not answ
 _RESTORE_PATIENCE_S = 15.0  # how long a start waits for stored registrations when the store goes away just then
 _RETRY_S = 1.0
 _TICK_S = 0.5
-_SWEEP_S = 3600.0
-_SWEEP_AGAIN_S = 60.0
 _REMEMBER_AFTER_S = 10.0
 _NO_RULES_STATUS = 503
 
@@ -247,7 +245,6 @@ class Service:
         self._supervise("verdicts", self.saving.verdicts.run)
         self._supervise("events", self.outbox.run)
         self._supervise("history", self._ticking)
-        self._supervise("retention", self._sweeping)
         self._supervise("brake", self.brake.run)
         self._supervise("brake counts", self.brake.run_saving)
         self._supervise("reconcile", self._reconciling)
@@ -369,17 +366,6 @@ class Service:
             if self.lines.is_settled():
                 self.sites.tick(now_ms())
             await asyncio.sleep(_TICK_S)
-
-    async def _sweeping(self) -> None:
-        """Remove events that are too old, once an hour: lines that fell silent write nothing that would take them along."""
-        while True:
-            try:
-                await self.events.sweep()
-            except StoreError as error:
-                _log.warning("old events not removed, trying again", what=error.what)
-                await asyncio.sleep(_SWEEP_AGAIN_S)
-            else:
-                await asyncio.sleep(_SWEEP_S)
 
     async def reload(self) -> list[str]:
         """Read the file again; return what needs a restart. Raises `ConfigurationError`; the old settings stay then."""

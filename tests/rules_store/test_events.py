@@ -222,23 +222,3 @@ async def test_times_of_entries_need_not_rise(connection: StoreConnection) -> No
     first = event(1)
     await store.save(BOOT, [first, replace(event(2), at_unix_ms=NOW - 5000)])
     assert seqs(await store.history("L1")) == [1, 2]
-
-
-async def test_what_is_too_old_goes_also_where_nothing_happens(connection: StoreConnection) -> None:
-    writer = EventStore(connection, Retention(days=1000, calls_days=1000))
-    old, fresh = NOW - 40 * DAY_MS, NOW
-    lines = [f"L{n}" for n in range(300)]
-    batch = [event(1 + n, line, at=old) for n, line in enumerate(lines)]
-    batch += [event(1000 + n, line, at=fresh) for n, line in enumerate(lines[::2])]
-    batch += [event(2000 + n, line, at=old, flag="d") for n, line in enumerate(lines)]
-    await writer.save(BOOT, batch)
-    keeper = EventStore(connection, Retention(days=90, calls_days=30))
-    assert await keeper.sweep(step=2) == 300, "calls go earlier than events"
-    assert [await keeper.diverted(line) for line in lines[:5]] == [[]] * 5
-    assert len(await keeper.history("L0")) == 2
-    keeper = EventStore(connection, Retention(days=30, calls_days=30))
-    assert await keeper.sweep(step=3) >= 300
-    assert [len(await keeper.history(line)) for line in lines[:4]] == [1, 0, 1, 0]
-    left = await connection.repeat(lambda client: client.keys("*:history:*"))
-    assert len(left) == 150
-    assert await keeper.sweep() == 0
