@@ -191,7 +191,8 @@ class History:
             self._began(line, going, seen, wish, at)
         elif not armed and going.diversion is not None:
             gone = not self._lines.order_of(line)
-            self._ended(line, going, at, "the line was removed" if gone else _why(is_out, began_by_wish, seen, self._lines.rests(line)))
+            why = _why(is_out, began_by_wish, seen, self._lines.rests(line))
+            self._ended(line, going, at, "the line was removed" if gone else why)
         self._tidy(line, going)
 
     def _wish(self, line: str, going: Going, wish: WishState, at: int) -> None:
