@@ -9,6 +9,7 @@ One text may hold several times of several days; each becomes a period of its ow
     holidays = ["not" / "nicht" / "except" / "außer" / "ohne"] ["an" / "on" / "public" / "gesetzlichen"] ("holidays" / "Feiertagen" / …)
 
 Days before a clock are those of all clocks that follow, until other days are named: ``Mo-Do 8-17, Fr 8-12`` and ``Mo-Fr 8-12, 13-17``.
+Days that stand only behind a clock are refused: ``8-17 Mo-Fr`` would be every day from 8 to 17 and the whole of Monday to Friday.
 Public holidays are named like a day, and are one more of them: ``Sa, So, Feiertage 10-16``. ``nicht an Feiertagen`` is for the whole
 text. Without days it is every day, without a clock the whole day. German and English names of days may be short or long.
 """
@@ -81,6 +82,7 @@ class _Reading:
         self.everyday = False
         self.holiday = False
         self.used = False  # by a clock, so that the next day begins new ones
+        self.bare = False  # a clock came before any day
         self.negated = False
         self.rest: Literal["any", "except"] = "any"
         self.found: list[Times] = []
@@ -120,6 +122,7 @@ class _Reading:
         if start == "24:00":
             self.refuse(match.group(), "a day begins at 00:00")
         self.used = True
+        self.bare |= not (self.days or self.everyday or self.holiday)
         self.emit(start, end)
 
     def time(self, hours: str, minutes: str | None) -> str:
@@ -160,6 +163,8 @@ class _Reading:
     def add(self, days: Iterable[Weekday]) -> None:
         if self.negated:
             self.refuse(self.text, "only public holidays can be left out")
+        if self.bare:
+            self.refuse(self.text, "days stand before their times")
         if self.used:
             self.days, self.everyday, self.holiday, self.used = [], False, False, False
         self.days += (day for day in days if day not in self.days)

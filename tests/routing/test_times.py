@@ -28,6 +28,7 @@ OFFICE = ("mon", "tue", "wed", "thu", "fri")
             ],
         ),
         ("22:00-06:00", [((), "22:00", "06:00", "any")]),
+        ("8-12, 13-17, nicht an Feiertagen", [((), "08:00", "12:00", "except"), ((), "13:00", "17:00", "except")]),
         ("täglich 00:00-24:00", [((), "00:00", "24:00", "any")]),
         ("Wochenende", [(("sat", "sun"), "00:00", "24:00", "any")]),
         ("Sat-Mon", [(("sat", "sun", "mon"), "00:00", "24:00", "any")]),
@@ -66,6 +67,9 @@ def test_times_are_read_as_people_write_them(text: str, expected: list[tuple[tup
         ("Mo-Fr 8-17 nicht", "what does not count is not named"),
         ("täglich nicht So", "only public holidays can be left out"),
         ("Mo-Fr @ 8-17", "it is neither a day nor a time"),
+        ("08:00-17:00 Mo-Fr", "days stand before their times"),
+        ("8-12, 13-17 täglich", "days stand before their times"),
+        ("10-16 Uhr Feiertage", "days stand before their times"),
         ("x" * (MAX_TEXT + 1), "it is longer than"),
     ],
 )
