@@ -5,18 +5,8 @@ from datetime import datetime
 
 from routing.crosscheck import crosscheck
 from routing.local_time import DAWN
-from routing.model import (
-    KINDS,
-    Block,
-    BlockScope,
-    Diversion,
-    Entity,
-    Line,
-    Number,
-    Order,
-    RangeScope,
-    User,
-)
+from routing.model import KINDS, Entity
+from routing.references import references
 from routing.rejection import Fault, fault
 from routing.target_policy import NATIONAL, CarrierPolicy
 
@@ -44,7 +34,7 @@ def restoring_faults(
     faults = [
         fault("reference_missing", place, kind=kind, id=entity_id)
         for place, entity in placed
-        for kind, entity_id in references(entity)
+        for _, kind, entity_id in references(entity)
         if (kind, entity_id) not in names
     ]
     faults += _still_used(others, gone)
@@ -52,37 +42,13 @@ def restoring_faults(
     return faults or crosscheck(placed, others, carrier, now)
 
 
-def references(entity: Entity) -> Iterator[Name]:
-    """Yield kind and id of what an entity refers to."""
-    match entity:
-        case User():
-            if entity.customer is not None:
-                yield "customer", entity.customer
-        case Order():
-            yield "customer", entity.customer
-        case Line():
-            yield "order", entity.order
-        case Number() | Block():
-            yield "order", entity.order
-            yield "line", entity.line
-            if entity.move is not None:
-                yield "order", entity.move.order
-                yield "line", entity.move.line
-        case Diversion():
-            yield "order", entity.order
-            if isinstance(entity.scope, BlockScope | RangeScope):
-                yield "block", entity.scope.block
-        case _:
-            return
-
-
 def _still_used(others: Iterable[Entity], gone: Collection[Name]) -> Iterator[Fault]:
     told: set[Name] = set()
     if not gone:
         return
     for entity in others:
-        for name in references(entity):
-            if name in gone and name not in told:
-                told.add(name)
+        for _, kind, key in references(entity):
+            if (kind, key) in gone and (kind, key) not in told:
+                told.add((kind, key))
                 user = f"{_KIND_OF[type(entity)]} {entity.id}"
-                yield fault("still_used", f"{name[0]} {name[1]}", kind=name[0], id=name[1], user=user)
+                yield fault("still_used", f"{kind} {key}", kind=kind, id=key, user=user)

@@ -13,6 +13,7 @@ from routing.bulk.scope import Replace, inside
 from routing.bulk.single import single_faults
 from routing.crosscheck import crosscheck
 from routing.model import KINDS, Block, Diversion, Entity, Line, Number, Order, User
+from routing.references import references
 from routing.rejection import Fault, RuleWarning, fault
 from routing.target_policy import NATIONAL, CarrierPolicy
 
@@ -155,28 +156,6 @@ class _Here:
                 if (kind, key) in self._gone:
                     other = f"{name[0]} {name[1]!r}"
                     yield fault("reference_kept", "", kind=kind.capitalize(), id=key, other=other)
-
-
-def references(entity: Entity) -> Iterator[tuple[str, str, str]]:
-    """Yield what an entity refers to: column, kind, id."""
-    match entity:
-        case User():
-            if entity.customer is not None:
-                yield "customer", "customer", entity.customer
-            yield from (("orders", "order", order) for order in entity.orders)
-        case Order():
-            yield "customer", "customer", entity.customer
-        case Line() | Diversion():
-            yield "order", "order", entity.order
-            block = getattr(getattr(entity, "scope", None), "block", None)
-            if block is not None:
-                yield "block", "block", block
-        case Number() | Block():
-            yield "order", "order", entity.order
-            yield "line", "line", entity.line
-            if entity.move is not None:
-                yield "move_order", "order", entity.move.order
-                yield "move_line", "line", entity.move.line
 
 
 def _column(location: str, targets: str) -> str:

@@ -24,6 +24,7 @@ from routing.model import (
     RangeScope,
 )
 from routing.precedence import choose, describe
+from routing.target_policy import NATIONAL, CarrierPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,16 @@ class Diff:
         }
 
 
-def compare(entities: Iterable[Entity], known: Known, gone: Mapping[Name, Entity], now: datetime = DAWN) -> Diff:
+def compare(
+    entities: Iterable[Entity],
+    known: Known,
+    gone: Mapping[Name, Entity],
+    now: datetime = DAWN,
+    carrier: CarrierPolicy = NATIONAL,
+) -> Diff:
     """Return what the entities of a file change in what is known, with those removed that are ``gone``.
 
-    What numbers are protected is told for the instant ``now``.
+    What numbers are protected is told for the instant ``now``, and for what ``carrier`` lets be a target.
     """
     diff = Diff()
     ranks = {kind: rank for rank, kind in enumerate(KINDS)}
@@ -92,7 +99,7 @@ def compare(entities: Iterable[Entity], known: Known, gone: Mapping[Name, Entity
     removed = [Change(kind, key, entity, None) for (kind, key), entity in gone.items()]
     diff.changes += sorted(removed, key=lambda change: -ranks[change.kind])
     _switched(diff)
-    _protection(diff, known, now)
+    _protection(diff, known, now, carrier)
     return diff
 
 
@@ -105,18 +112,18 @@ def _switched(diff: Diff) -> None:
             (diff.switched_on if after else diff.switched_off).append(f"{rule.id} ({describe(rule)})")
 
 
-def _protection(diff: Diff, known: Known, now: datetime) -> None:
+def _protection(diff: Diff, known: Known, now: datetime, carrier: CarrierPolicy) -> None:
     """Look at the numbers that the changes are about, before and after; nothing else can have lost its rule."""
     if not diff.changes:
         return
-    before = directory_of(known.values(), now)
+    before = directory_of(known.values(), now, carrier)
     after_known = dict(known)
     for change in diff.changes:
         if change.after is None:
             del after_known[change.kind, change.id]
         else:
             after_known[change.kind, change.id] = change.after
-    after = directory_of(after_known.values(), now)
+    after = directory_of(after_known.values(), now, carrier)
     touched: set[_Probe] = set()
     for directory, side in ((before, "before"), (after, "after")):
         for change in diff.changes:
@@ -139,9 +146,9 @@ class _Probe(NamedTuple):
     block: str
 
 
-def directory_of(entities: Iterable[Entity], now: datetime = DAWN) -> Directory:
+def directory_of(entities: Iterable[Entity], now: datetime = DAWN, carrier: CarrierPolicy = NATIONAL) -> Directory:
     """Return the directory of a full set of entities at an instant."""
-    directory = Directory()
+    directory = Directory(carrier)
     directory.registry.now = now
     directory.registry.load(entities)
     directory.settle()

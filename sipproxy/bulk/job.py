@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from routing.bulk.check import KIND_OF, Name, check, references, stored_orders
+from routing.bulk.check import KIND_OF, Name, check, stored_orders
 from routing.bulk.diff import Diff, compare, directory_of
 from routing.bulk.reading import Reading, Tell, read_lines, read_tables
 from routing.bulk.scope import Replace, inside
@@ -19,6 +19,7 @@ from routing.bulk.simple import is_simple, read_simple
 from routing.bulk.tables import Table, decode
 from routing.document import parse_document
 from routing.model import KINDS, Block, Entity, Line, Number, Order
+from routing.references import references
 from routing.rejection import RuleRejected, RuleWarning
 from routing.target_policy import NATIONAL, CarrierPolicy
 from routing.wishes import ENDED, effective_wish
@@ -124,7 +125,7 @@ def prepare(source: Source, state: State, options: Options, progress: Progress =
         reading.faults.raise_if_any()
         entities = [entity for _, entity in reading.placed]
     progress("compare", 0, len(entities))
-    diff = compare(entities, known, gone, now)
+    diff = compare(entities, known, gone, now, options.carrier)
     progress("compare", len(entities), len(entities))
     writes = [_write(change.kind, change.id, change.after, state) for change in diff.changes]
     return Prepared(state, diff, writes, Guard(state.sequence, matters(writes, state, options.replace)), reading.told)

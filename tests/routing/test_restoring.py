@@ -1,6 +1,6 @@
 """What an undo brings back or takes away must fit, as anything new."""
 
-from routing.model import Block, BlockScope, Customer, Diversion, Entity, Line, Number, Order, OrderScope, Site, Target
+from routing.model import Block, BlockScope, Customer, Diversion, Entity, Line, Number, Order, OrderScope, Site, Target, User
 from routing.restoring import restoring_faults
 
 WORLD: list[Entity] = [
@@ -33,6 +33,13 @@ def test_what_refers_to_nothing_is_not_restored() -> None:
 def test_what_is_used_is_not_taken_away_unless_its_users_go_with_it() -> None:
     assert types(removed={("line", "L1")}) == ["line L1: still_used"]
     assert types(removed={("line", "L1"), ("block", "B1"), ("number", "N1")}) == []
+
+
+def test_a_user_keeps_the_orders_that_he_may_see() -> None:
+    user = User(id="U1", name="x", role="viewer", customer="C1", orders=("A1",))
+    gone = {("order", "A1"), ("line", "L1"), ("block", "B1"), ("number", "N1")}
+    assert types(removed=gone, world=[*WORLD, user]) == ["order A1: still_used"]
+    assert types(user, world=[WORLD[0]]) == ["user U1: reference_missing"]
 
 
 def test_what_is_somebody_elses_now_is_not_restored() -> None:
