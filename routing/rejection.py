@@ -143,7 +143,7 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
         "entry_unknown": "{number} is not one of the numbers here. Correct it, or import its order first.",
         "entry_twice": "{number} stands there twice (also in row {other}). Remove one of the two.",
         "entry_target": "There is no target, and no rule for {number} yet. Enter a target, or leave the row empty.",
-        "entry_block": "No block holds the extensions {text}. Write them as the order has them.",
+        "entry_block": "Several blocks begin with {number}. Write the extensions as well, such as {example}.",
         "entry_foreign": "{number} belongs to another customer. Remove the row.",
         "scope_outside": "{kind} {id!r} is not part of {scope}, which is to be replaced. Remove the row, or choose a wider scope.",
     }

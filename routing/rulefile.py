@@ -1,6 +1,6 @@
 """Diversions of the load file: what they are for, their targets, times and plans."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Literal, TypeVar
 
@@ -39,7 +39,7 @@ _PERIOD = ("name", "times", "days", "start", "end", "first", "last", "holidays",
 _TARGET = ("number", "ring_s")
 _LONG_FORM = ("days", "start", "end")
 MAX_PERIODS = 20
-_KEEPS = ("…", "...")
+_KEEPS = ("…", "...", "x", "X")
 
 T = TypeVar("T")
 Placed = dict[tuple[str, int], int]
@@ -48,20 +48,18 @@ Placed = dict[tuple[str, int], int]
 
 def read_diversion(group: Group, order: str, policy: TargetPolicy, placed: Placed) -> Diversion | None:
     """Read one diversion of an order; None if it cannot be read, with the faults in ``group``. ``placed`` is added to."""
-    scope, derived = _scope(group, order)
+    scope = _scope(group)
     if group.sound and not group.has("to"):
         group.say("field_missing", "to", field="to")
     targets, others = read_targets(group, "to", policy), read_targets(group, "phone_system_to", policy)
     periods = _periods(group, policy, placed)
     plan = group.value("plan", str)
-    if plan is not None:
-        derived = f"{derived}.{_slug(plan)}"
     if scope is None or not targets:
         return None
     return build(
         Diversion,
         group,
-        id=group.value("id", str) or derived,
+        id=group.value("id", str) or default_id(order, scope.model_dump(), plan),
         order=order,
         scope=scope,
         armed=group.value("armed", bool) or False,
@@ -71,6 +69,20 @@ def read_diversion(group: Group, order: str, policy: TargetPolicy, placed: Place
         plan=plan,
         note=group.value("note", str) or "",
     )
+
+
+def default_id(order: str, scope: Mapping[str, str], plan: str | None = None) -> str:
+    """Return the id of a rule that names none: what it is for (the fields of a `Scope`), and its plan behind that."""
+    match scope["kind"]:
+        case "number":
+            key = f"{order}.n{scope['number'][1:]}"
+        case "range":
+            key = f"{scope['block']}.r{scope['first']}-{scope['last']}"
+        case "block":
+            key = f"{scope['block']}.block"
+        case _:
+            key = f"{order}.order"
+    return key if plan is None else f"{key}.{_slug(plan)}"
 
 
 def in_file(location: str, diversion: Diversion) -> str:
@@ -132,10 +144,15 @@ def read_targets(group: Group, field: str, policy: TargetPolicy) -> tuple[Target
 
 def read_target(text: str, policy: TargetPolicy, location: str) -> Target:
     """Read a target as typed; ``…``, ``...`` or ``XX`` behind it keeps the extension. Raises `RuleRejected`."""
-    plain = text.strip()
-    short = plain.rstrip("xX").removesuffix("…").removesuffix("...").rstrip(" -/")
-    keep = plain.endswith(_KEEPS) or plain.endswith(("x", "X"))
-    return Target(number=parse_target(short if keep else plain, policy, location, base=keep), keep_extension=keep)
+    short, keep = without_mark(text.strip())
+    return Target(number=parse_target(short, policy, location, base=keep), keep_extension=keep)
+
+
+def without_mark(text: str) -> tuple[str, bool]:
+    """Return a target as typed without the mark that says that it keeps the extension, and whether it has one."""
+    if not text.endswith(_KEEPS):
+        return text, False
+    return text.rstrip("xX").removesuffix("…").removesuffix("...").rstrip(" -/"), True
 
 
 def attempt(group: Group, parse: Callable[[], T]) -> T | None:
@@ -147,30 +164,29 @@ def attempt(group: Group, parse: Callable[[], T]) -> T | None:
         return None
 
 
-def _scope(group: Group, order: str) -> tuple[Scope | None, str]:
-    """Return what a diversion is for, and the id it gets if it has none."""
+def _scope(group: Group) -> Scope | None:
+    """Return what a diversion is for."""
     number, block = group.value("number", str), group.value("block", str)
     if number is not None and (block is not None or group.has("extensions")):
         group.say("field_value", "number", text=number[:40], why="a diversion is for a number or for a block, not both")
-        return None, ""
+        return None
     if number is not None:
         e164 = attempt(group, lambda: parse_number(number, location=group.at("number")).e164)
-        return (NumberScope(number=e164), f"{order}.n{e164[1:]}") if e164 is not None else (None, "")
+        return NumberScope(number=e164) if e164 is not None else None
     if block is None:
         if group.has("extensions"):
             group.say("field_missing", "block", field="block")
         wrong = group.has("extensions") or group.has("number") or group.has("block")
-        return (None, "") if wrong or not group.sound else (OrderScope(), f"{order}.order")
+        return None if wrong or not group.sound else OrderScope()
     ranges = read_extensions(group)
     if not group.has("extensions"):
-        return build(BlockScope, group, block=block), f"{block}.block"
+        return build(BlockScope, group, block=block)
     if len(ranges) != 1:
         if ranges:
             why = "a diversion has one range; give each range a diversion of its own"
             group.say("field_value", "extensions", text=str(len(ranges)), why=why)
-        return None, ""
-    first, last = ranges[0].first, ranges[0].last
-    return build(RangeScope, group, block=block, first=first, last=last), f"{block}.r{first}-{last}"
+        return None
+    return build(RangeScope, group, block=block, first=ranges[0].first, last=ranges[0].last)
 
 
 def _periods(group: Group, policy: TargetPolicy, placed: Placed) -> tuple[Period, ...]:

@@ -79,12 +79,11 @@ def tidy(cell: str) -> str:
 def number_text(cell: str, column: str) -> str:
     """Return a number as typed, fit for `routing.numbers.parse_number`. Raises `RuleRejected` for what a spreadsheet broke."""
     text = _unbroken(cell, column, "030 23125-10")
-    if _DIGITS.match(text) and text[:1] != "0":
-        digits = "".join(c for c in text if c.isdigit())
-        if digits.startswith("49") and len(digits) >= _MIN_WITH_CODE:
-            raise reject("cell_plus_lost", column, text=_short(text), suggestion=f"+{digits}")
-        if len(digits) >= _MIN_WITH_CODE - 3:
-            raise reject("cell_zero_lost", column, text=_short(text), suggestion=f"0{digits}")
+    digits = "".join(c for c in text if c.isdigit()) if _DIGITS.match(text) else "0"
+    if digits.startswith("49") and len(digits) >= _MIN_WITH_CODE:
+        raise reject("cell_plus_lost", column, text=_short(text), suggestion=f"+{digits}")
+    if not digits.startswith("0") and len(digits) >= _MIN_WITH_CODE - 3:
+        raise reject("cell_zero_lost", column, text=_short(text), suggestion=f"0{digits}")
     return text
 
 

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from routing.bulk.cells import tidy
 from routing.bulk.faults import Faults
-from routing.bulk.rows import Cells, entity_of
+from routing.bulk.record import Cells
+from routing.bulk.rows import entity_of, id_of
 from routing.bulk.sheets import FILES, SHEETS, Sheet, fold, row_of
 from routing.bulk.tables import Row, Table, decode
 from routing.local_time import BERLIN, DAWN
@@ -112,12 +113,13 @@ def _read_table(table: Table, sheet: Sheet, reading: Reading, tell: Tell) -> Non
     whole = set(sheet.columns) <= set(columns)
     for row in table_rows(table, reading.faults, tell):
         values = {column: row.cells[index] for index, column in at}
-        if not whole:
-            stored = reading.known.get((sheet.kind, tidy(values.get("id", ""))))
-            if stored is not None:
-                values = row_of(stored, sheet.kind) | values
         faults: list[Fault] = []
         cells = Cells(values, f"{table.name}:{row.number}", faults)
+        if not whole:
+            key = id_of(sheet, cells)
+            stored = reading.known.get((sheet.kind, key))
+            if stored is not None:
+                cells.values = row_of(stored, sheet.kind) | values | {"id": key}
         entity = entity_of(sheet, cells, reading)
         if entity is not None:
             reading.take(cells.where, entity)

@@ -1,29 +1,28 @@
 """From a row of cells to an entity: every fault of the row is noted with its column, nothing is raised half-way."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, tzinfo
-from typing import Any, Final, Protocol, TypeVar
+from datetime import tzinfo
+from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
 from routing.blocks import parse_range
 from routing.bulk import cells
+from routing.bulk.record import Cells
 from routing.bulk.sheets import Sheet
 from routing.linefile import ha1
 from routing.model import KINDS, Entity, ExtensionRange, Order
 from routing.numbers import parse_base, parse_number
 from routing.products import product
 from routing.reader import why_not
-from routing.rejection import Fault, RuleRejected, fault, reject
+from routing.rejection import fault, reject
+from routing.rulefile import default_id, without_mark
 from routing.states import STATES, state_of
 
-T = TypeVar("T")
-_RING: Final = re.compile(r"^(?P<number>.*?)\s*\(\s*(?P<ring>[0-9]{1,4})\s*s?\s*\)$", re.DOTALL)
+_RING: Final = re.compile(r"^(?P<number>.*?)\s*\(\s*(?P<ring>[0-9]{1,4})\s*s\s*\)$", re.DOTALL)
 _PRIORITY: Final = re.compile(r"^(?P<address>.*?) ?\((?P<priority>[0-9]{1,4})\)\s*$", re.DOTALL)
 _CANONICAL: Final = re.compile(r"^\+[1-9][0-9]{6,14}$")
-_KEEPS: Final = ("…", "...")
 
 
 class Context(Protocol):
@@ -34,87 +33,6 @@ class Context(Protocol):
 
     def order(self, key: str) -> Order | None:
         """Return an order of the file or of the store."""
-
-
-class Cells:
-    """The cells of a row by column; a missing column reads as an empty cell."""
-
-    def __init__(self, values: Mapping[str, str], where: str, faults: list[Fault]) -> None:
-        self.values = values
-        self.where = where
-        self.faults = faults
-
-    def at(self, column: str) -> str:
-        """Return the place of a column."""
-        return f"{self.where}.{column}"
-
-    def has(self, column: str) -> bool:
-        """Return whether there is anything in the column."""
-        cell = self.values.get(column, "")
-        return bool(cell) and not cell.isspace()
-
-    def free(self, column: str) -> str:
-        """Return a text as it is."""
-        return cells.plain(self.values.get(column, ""))
-
-    def optional(self, column: str) -> str | None:
-        """Return a text as it is, None when there is none."""
-        return cells.optional_text(self.values.get(column, ""))
-
-    def name(self, column: str, what: str = "") -> str:
-        """Return an id or keyword; with ``what``, an empty cell is a fault."""
-        text = cells.tidy(self.values.get(column, ""))
-        if not text and what:
-            self.faults.append(fault("cell_empty", self.at(column), what=what))
-        return text
-
-    def whole(self, column: str) -> int | None:
-        """Return a whole number, None for an empty cell."""
-        text = self.name(column)
-        if not text:
-            return None
-        try:
-            return int(text.replace(".", "") if re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{3})+", text) else text)
-        except ValueError:
-            self.faults.append(fault("cell_list", self.at(column), text=text[:40], why="a whole number is wanted"))
-            return None
-
-    def flag(self, column: str) -> bool:
-        """Return yes or no; an empty cell is no."""
-        if not self.has(column):
-            return False
-        return self.read(lambda: cells.yes_no(self.values[column], self.at(column))) or False
-
-    def items(self, column: str) -> tuple[str, ...]:
-        """Return a list."""
-        return tuple(cells.split(self.values.get(column, "")))
-
-    def json(self, column: str, kind: type[T]) -> T | None:
-        """Return a cell of JSON."""
-        text = cells.plain(self.values.get(column, "")).strip()
-        if not text:
-            return None
-        try:
-            found = json.loads(text)
-        except ValueError as error:
-            self.faults.append(fault("line_json", self.at(column), why=str(error)[:80]))
-            return None
-        if isinstance(found, kind):
-            return found
-        self.faults.append(fault("cell_list", self.at(column), text=text[:40], why=f"JSON of another form than {kind.__name__}"))
-        return None
-
-    def instant(self, column: str, zone: tzinfo) -> datetime | None:
-        """Return a time."""
-        return self.read(lambda: cells.instant(self.values.get(column, ""), self.at(column), zone))
-
-    def read(self, parse: Callable[[], T]) -> T | None:
-        """Return what ``parse`` returns; note its faults if it refuses."""
-        try:
-            return parse()
-        except RuleRejected as refused:
-            self.faults.extend(refused.faults)
-            return None
 
 
 def entity_of(sheet: Sheet, row: Cells, context: Context) -> Entity | None:
@@ -132,6 +50,35 @@ def entity_of(sheet: Sheet, row: Cells, context: Context) -> Entity | None:
             shown = "" if column == "credentials" else str(item["input"])[:40]
             row.faults.append(fault("field_value", row.at(column), text=shown, why=why_not(item["msg"], place)))
         return None
+
+
+def id_of(sheet: Sheet, row: Cells) -> str:
+    """Return the id of a row: its own, or what a number, a block or a rule has that names none; "" if that cannot be told.
+
+    What is wrong with the row is not noted.
+    """
+    scratch = Cells(row.values, row.where, [])
+    key = scratch.name("id")
+    if key:
+        return key
+    match sheet.kind:
+        case "number":
+            key = _number_id(scratch.read(lambda: e164(row.values.get("number", ""), "")))
+        case "block":
+            key = _block_id(_base(scratch))
+        case "diversion":
+            key = default_id(scratch.name("order"), _scope(scratch), scratch.optional("plan"))
+        case _:
+            pass
+    return "" if scratch.faults else key
+
+
+def _number_id(number: str | None) -> str:
+    return f"n{number[1:]}" if number is not None else ""
+
+
+def _block_id(base: str | None) -> str:
+    return f"b{base[1:]}" if base is not None else ""
 
 
 def _column(sheet: Sheet, field: str, loc: tuple[int | str, ...]) -> str:
@@ -241,9 +188,15 @@ def _numbered(row: Cells, context: Context) -> dict[str, Any]:
 def _block(row: Cells, context: Context) -> dict[str, Any]:
     fields = _numbered(row, context)
     ranges = [row.read(lambda item=item: _range(item, row.at("extensions"))) for item in row.items("extensions")]  # type: ignore[misc]
-    base = row.read(lambda: parse_base(cells.number_text(row.name("base", "the base"), row.at("base")), location=row.at("base")))
-    key = row.name("id") or (f"b{base[1:]}" if base is not None else "")
-    return {**fields, "id": key, "base": base, "ranges": tuple(ranges)}
+    base = _base(row)
+    return {**fields, "id": row.name("id") or _block_id(base), "base": base, "ranges": tuple(ranges)}
+
+
+def _base(row: Cells) -> str | None:
+    text = row.name("base", "the base")
+    if not text:
+        return None
+    return row.read(lambda: parse_base(cells.number_text(text, row.at("base")), location=row.at("base")))
 
 
 def _range(text: str, place: str) -> ExtensionRange:
@@ -253,7 +206,7 @@ def _range(text: str, place: str) -> ExtensionRange:
 def _number(row: Cells, context: Context) -> dict[str, Any]:
     fields = _numbered(row, context)
     number = row.read(lambda: e164(row.values.get("number", ""), row.at("number")))
-    return {**fields, "id": row.name("id") or (f"n{number[1:]}" if number is not None else ""), "number": number}
+    return {**fields, "id": row.name("id") or _number_id(number), "number": number}
 
 
 def e164(cell: str, place: str) -> str:
@@ -262,8 +215,7 @@ def e164(cell: str, place: str) -> str:
 
 
 def _diversion(row: Cells, _: Context) -> dict[str, Any]:
-    order = row.name("order", "the order")
-    scope, derived = _scope(row, order)
+    order, scope = row.name("order", "the order"), _scope(row)
     targets = [row.read(lambda item=item: target_of(item, row.at("targets"))) for item in row.items("targets")]  # type: ignore[misc]
     others = [
         row.read(lambda item=item: target_of(item, row.at("phone_system_targets")))  # type: ignore[misc]
@@ -271,31 +223,26 @@ def _diversion(row: Cells, _: Context) -> dict[str, Any]:
     ]
     if not targets:
         row.faults.append(fault("cell_empty", row.at("targets"), what="one target or more"))
-    head = {
-        "id": row.name("id") or derived,
-        "order": order,
-        "scope": scope,
-        "armed": row.flag("armed"),
-        "targets": tuple(targets),
-    }
+    plan = row.optional("plan")
+    key = row.name("id") or default_id(order, scope, plan)
+    head = {"id": key, "order": order, "scope": scope, "armed": row.flag("armed"), "targets": tuple(targets)}
     rest = {"phone_system_targets": tuple(others), "periods": row.json("periods", list)}
-    return {**head, **rest, "plan": row.optional("plan"), "note": row.free("note")}
+    return {**head, **rest, "plan": plan, "note": row.free("note")}
 
 
-def _scope(row: Cells, order: str) -> tuple[dict[str, Any] | None, str]:
-    """Return what a rule is for, and the id that it gets if it has none."""
+def _scope(row: Cells) -> dict[str, str]:
+    """Return the fields of what a rule is for; those that cannot be read are empty."""
     if row.has("number"):
         if row.has("block") or row.has("extensions"):
             why = "a rule is for a number or for a block, not both"
             row.faults.append(fault("cell_list", row.at("number"), text=row.name("number")[:40], why=why))
-        number = _ruled(row)
-        return {"kind": "number", "number": number}, f"{order}.n{(number or '+')[1:]}"
+        return {"kind": "number", "number": _ruled(row) or ""}
     block = row.name("block", "the block" if row.has("extensions") else "")
     if row.has("extensions"):
         held = row.read(lambda: _range(row.free("extensions"), row.at("extensions")))
         first, last = (held.first, held.last) if held is not None else ("", "")
-        return {"kind": "range", "block": block, "first": first, "last": last}, f"{block}.r{first}-{last}"
-    return ({"kind": "block", "block": block}, f"{block}.block") if block else ({"kind": "order"}, f"{order}.order")
+        return {"kind": "range", "block": block, "first": first, "last": last}
+    return {"kind": "block", "block": block} if block else {"kind": "order"}
 
 
 def _ruled(row: Cells) -> str | None:
@@ -308,11 +255,9 @@ def target_of(item: str, place: str) -> dict[str, Any]:
     """Return the fields of a target; whether the customer may divert there is not looked at. Raises `RuleRejected`."""
     match = _RING.match(item)
     text, ring = (match["number"], int(match["ring"])) if match is not None else (item, None)
-    text = cells.number_text(text, place)
-    keep = text.endswith((*_KEEPS, "x", "X"))
+    text, keep = without_mark(cells.number_text(text, place))
     if keep:
-        short = text.rstrip("xX").removesuffix("…").removesuffix("...").rstrip(" -/")
-        return {"number": parse_base(short, location=place), "keep_extension": True, "ring_s": ring}
+        return {"number": parse_base(text, location=place), "keep_extension": True, "ring_s": ring}
     if not text:
         raise reject("number_empty", place)
     return {"number": parse_number(text, location=place).e164, "ring_s": ring}

@@ -4,23 +4,27 @@ A row without target and without armed says nothing. A row with armed alone swit
 (periods, plan, targets for the phone system, note) stays as it is. Numbers must be known; whose they are says which order is meant.
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from routing.blocks import parse_block
+from routing.blocks import holds, parse_block
 from routing.bulk import cells
 from routing.bulk.cells import guarded, joined
 from routing.bulk.reading import Reading, Tell, columns_of, table_rows
-from routing.bulk.rows import Cells, e164, target_of
+from routing.bulk.record import Cells
+from routing.bulk.rows import e164, target_of
 from routing.bulk.sheets import ALIASES, fold, target_item
 from routing.bulk.tables import Table, encode
 from routing.directory import Directory
 from routing.model import Block, BlockScope, Diversion, Entity, ExtensionRange, Number, NumberScope, OrderScope, RangeScope, Scope
 from routing.reader import why_not
 from routing.rejection import Fault, RuleRejected, fault, reject
+from routing.rulefile import default_id
 
 _MORE: Final = 9
 _TARGETS: Final = ("target", *(f"target{n}" for n in range(2, _MORE + 1)))
@@ -55,10 +59,13 @@ class _Where:
     def __init__(self, directory: Directory) -> None:
         self.directory = directory
         registry = directory.registry
-        self._blocks: dict[str, Block] = {}  # base → block, of several that with the smallest id, as it is now
-        dated = (item for item in registry.dated.of.values() if isinstance(item, Block))
-        for block in sorted((*dated, *registry.blocks.values()), key=lambda block: block.id, reverse=True):
-            self._blocks[block.base] = block
+        self._blocks: defaultdict[str, list[Block]] = defaultdict(list)  # base → blocks that are there now, else those to come
+        for block in registry.blocks.values():
+            self._blocks[block.base].append(block)
+        present = frozenset(self._blocks)
+        for block in registry.stored_blocks():
+            if block.base not in present:
+                self._blocks[block.base].append(block)
 
     def single(self, number: str) -> bool:
         """Return whether it is a single number."""
@@ -74,9 +81,17 @@ class _Where:
             return place.order
         return next((item.order for item in self.directory.registry.dated.with_number(number[1:])), None)
 
-    def block(self, base: str) -> Block | None:
-        """Return the block with this base."""
-        return self._blocks.get(base)
+    def block(self, base: str, ranges: tuple[ExtensionRange, ...], place: str) -> Block | None:
+        """Return the block with this base; of several the one that has these extensions. Raises `RuleRejected` if none is meant."""
+        found = self._blocks.get(base, [])
+        if len(found) <= 1:
+            return found[0] if found else None
+        for block in found:
+            if set(block.ranges) == set(ranges) or (ranges and holds(base, block.ranges, base + ranges[0].first)):
+                return block
+        if ranges:
+            return None
+        raise reject("entry_block", place, number=base, example=_block_text(found[0], shared=True) or f"{base}-10…19")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +146,9 @@ def _rule(row: Cells, where: _Where, customer: str) -> Diversion | None:
         row.faults.append(fault("entry_target", row.at("target"), number=entry.shown))
     if row.faults:
         return None
-    head = {"id": _derived(entry), "order": entry.order, "scope": entry.scope}
+    new = {"id": _new_id(entry, where.directory), "order": entry.order, "scope": entry.scope}
     try:
-        return Diversion.model_validate({**(stored.model_dump() if stored is not None else head), **fields})
+        return Diversion.model_validate({**(stored.model_dump() if stored is not None else new), **fields})
     except ValidationError as error:
         for one in error.errors(include_url=False, include_context=False):
             column = {"targets": "target"}.get(str(one["loc"][0]), str(one["loc"][0]))
@@ -170,7 +185,7 @@ def _entry(row: Cells, where: _Where) -> _Entry:
     ranges: tuple[ExtensionRange, ...] = ()
     if number is None or not where.single(number):
         base, ranges = _block_of(text, place, refused)
-        block = where.block(base)
+        block = where.block(base, ranges, place)
         if block is not None and (not ranges or set(ranges) == set(block.ranges)):
             return _Entry(block.order, BlockScope(block=block.id), text)
         # A range goes before a number: without its hyphens "089 99998-10-19" could be one.
@@ -216,14 +231,11 @@ def _stored(entry: _Entry, directory: Directory) -> Diversion | None:
     return None
 
 
-def _derived(entry: _Entry) -> str:
-    """Return the id of a new rule, as a load file gives it."""
-    scope = entry.scope
-    if isinstance(scope, NumberScope):
-        return f"{entry.order}.n{scope.number[1:]}"
-    if isinstance(scope, RangeScope):
-        return f"{scope.block}.r{scope.first}-{scope.last}"
-    return f"{scope.block}.block" if isinstance(scope, BlockScope) else f"{entry.order}.order"
+def _new_id(entry: _Entry, directory: Directory) -> str:
+    """Return the id of a new rule, as a load file gives it; where another rule has that, with a number behind it."""
+    key = default_id(entry.order, entry.scope.model_dump())
+    held = directory.registry.diversions
+    return next(each for n in count(1) if (each := key if n == 1 else f"{key}.{n}") not in held)
 
 
 def write_simple(directory: Directory, wanted: Callable[[Entity], bool]) -> bytes:
@@ -234,19 +246,20 @@ def write_simple(directory: Directory, wanted: Callable[[Entity], bool]) -> byte
 def _rows(directory: Directory, wanted: Callable[[Entity], bool]) -> Iterator[list[str]]:
     registry = directory.registry
     ruled: set[str] = set()
-    bases = {block.base for block in registry.blocks.values()}
+    bases = Counter(block.base for block in registry.blocks.values())
     for rule in sorted(registry.diversions.values(), key=lambda rule: (rule.order, rule.id)):
-        if rule.plan is not None or isinstance(rule.scope, OrderScope) or not wanted(rule):
+        if rule.plan is not None or not wanted(rule):
             continue
-        shown = _shown(rule.scope, directory)
+        shown = _shown(rule.scope, directory, bases)
         if shown is None or (isinstance(rule.scope, NumberScope) and shown in bases and not registry.ids_of(shown[1:])):
             continue  # the bare base of a block, which a reader takes for the block
         ruled.add(shown)
         targets = joined(map(target_item, rule.targets))
         yield [guarded(shown), targets, "yes" if rule.armed else "no", guarded(rule.note)]
-    for block in sorted(registry.blocks.values(), key=lambda block: block.base):
-        if wanted(block) and block.base not in ruled:
-            yield [guarded(block.base), "", "", ""]
+    for block in sorted(registry.blocks.values(), key=lambda block: (block.base, block.id)):
+        shown = _block_text(block, shared=bases[block.base] > 1) if wanted(block) else None
+        if shown is not None and shown not in ruled:
+            yield [guarded(shown), "", "", ""]
     for digits in registry.watched():
         key = registry.single(digits)
         found = registry.find("number", key) if key is not None else None
@@ -254,11 +267,28 @@ def _rows(directory: Directory, wanted: Callable[[Entity], bool]) -> Iterator[li
             yield [guarded(f"+{digits}"), "", "", ""]
 
 
-def _shown(scope: Scope, directory: Directory) -> str | None:
+def _shown(scope: Scope, directory: Directory, bases: Mapping[str, int]) -> str | None:
+    """Return what a rule is for as a reader understands it, None for what cannot be said in such a table."""
     if isinstance(scope, NumberScope):
         return scope.number
-    block = directory.registry.blocks.get(scope.block) if isinstance(scope, BlockScope | RangeScope) else None
+    if isinstance(scope, OrderScope):
+        return None
+    block = directory.registry.blocks.get(scope.block)
     if block is None:
         return None
-    # The whole block by its base, a part of it behind a hyphen: "+4930231 25-10…19" is nothing that a spreadsheet repairs.
-    return f"{block.base}-{scope.first}…{scope.last}" if isinstance(scope, RangeScope) else block.base
+    if isinstance(scope, BlockScope):
+        return _block_text(block, shared=bases[block.base] > 1)
+    part = ExtensionRange(first=scope.first, last=scope.last)
+    return _range_text(block, part) if block.ranges != (part,) else None
+
+
+def _block_text(block: Block, *, shared: bool) -> str | None:
+    """Return a whole block by its base; one that has the base not for itself by its extensions, if they are one range."""
+    if not shared or not block.ranges:
+        return block.base
+    return _range_text(block, block.ranges[0]) if len(block.ranges) == 1 else None
+
+
+def _range_text(block: Block, part: ExtensionRange) -> str:
+    # Behind a hyphen: "+4930231 25-10…19" is nothing that a spreadsheet repairs.
+    return f"{block.base}-{part.first}…{part.last}"

@@ -62,7 +62,7 @@ class Table:
                 continue
             if cells is None:
                 return
-            if not any(cells):
+            if not any(cell and not cell.isspace() for cell in cells):
                 continue
             if len(cells) > wanted and any(cells[wanted:]):
                 what = fault(

@@ -148,6 +148,51 @@ def test_the_form_is_told_by_its_columns(header: str, simple: bool) -> None:  # 
     assert is_simple(Table("x.csv", header.encode())) is simple
 
 
+_CUT: dict[tuple[str, str], Entity] = {
+    **{key: entity for key, entity in _WORLD.items() if key[0] in {"customer", "order", "line"}},
+    **{
+        ("block", key): Block(
+            id=key, order="A-1", line="l-1", base="+493023125", ranges=(ExtensionRange(first=first, last=last),)
+        )
+        for key, first, last in (("b-low", "000", "499"), ("b-high", "500", "999"))
+    },
+    **{
+        ("diversion", f"r-{key}"): Diversion(id=f"r-{key}", order="A-1", scope=BlockScope(block=f"b-{key}"), targets=(target,))
+        for key, target in (("low", _MOBILE), ("high", _OTHER))
+    },
+}
+
+
+def _read_cut(rows: str | bytes, world: dict[tuple[str, str], Entity] = _CUT) -> Reading:
+    reading = Reading(world, "realm")
+    data = rows if isinstance(rows, bytes) else f"number;target;armed\n{rows}\n".encode()
+    read_simple(Table("table.csv", data), reading, directory_of(world.values()))
+    check(reading)
+    return reading
+
+
+def test_blocks_with_the_same_base_are_told_apart_by_their_extensions() -> None:
+    written = write_simple(directory_of(_CUT.values()), lambda _: True)
+    assert b"+493023125-500\xe2\x80\xa6999;" in written
+    reading = _read_cut(written)
+    assert reading.faults.kept == []
+    assert [entity for _, entity in reading.placed] == [_CUT["diversion", "r-high"], _CUT["diversion", "r-low"]]
+    (rule,) = (entity for _, entity in _read_cut("030 23125-600…699;0171 3920000;ja").placed)
+    assert isinstance(rule, Diversion)
+    assert rule.scope == RangeScope(block="b-high", first="600", last="699")
+    (found,) = _read_cut("030 23125;0171 3920000;ja").faults.kept
+    assert (found.location, found.type) == ("table.csv:2.number", "entry_block")
+    assert "+493023125-000…499" in found.message
+
+
+def test_a_new_rule_takes_no_other_rules_id() -> None:
+    held = _PLANNED.model_copy(update={"id": "A-1.n493023125011", "scope": NumberScope(number="+493023125011")})
+    reading = _read_cut("030 23125011;0171 3920000;ja", {**_WORLD, ("diversion", held.id): held})
+    assert reading.faults.kept == []
+    (rule,) = (entity for _, entity in reading.placed)
+    assert rule.id == "A-1.n493023125011.2"
+
+
 def test_what_is_written_changes_nothing_when_it_is_read() -> None:
     reading = Reading(_WORLD, "realm")
     table = Table("out.csv", write_simple(directory_of(_WORLD.values()), lambda _: True))

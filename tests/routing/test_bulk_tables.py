@@ -1,5 +1,7 @@
 """Tables as spreadsheets write them, and what spreadsheets do to numbers: each caught at its row and column, with its remedy."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from routing.bulk.check import check
@@ -68,6 +70,7 @@ _ROWS = "id;order;line;number\nn-9;A-1;l-1;030 23125-019\n"
         _ROWS.replace("id;order;line;number", "Kennung;Auftrag;Leitung;Nebenstelle/MSN").encode("cp1252"),
         _ROWS.replace("id;order;line;number", ' "ID" ; ORDER;Line; "number";;').replace('"', "").encode(),
         (_ROWS + ";;;\n\n").encode(),
+        (_ROWS + " ; ;\u00a0; \n").encode(),
     ],
 )
 def test_whatever_a_spreadsheet_writes_is_read(data: bytes) -> None:
@@ -86,6 +89,8 @@ def test_whatever_a_spreadsheet_writes_is_read(data: bytes) -> None:
         "\u202a030 23125019\u202c",
         "\uff10\uff13\uff10 23125019",
         "0049 (0)30 23125019",
+        "(030) 23125-019",
+        "(030) 23125 (019)",
     ],
 )
 def test_every_form_of_a_number_is_understood(cell: str) -> None:
@@ -111,6 +116,7 @@ def test_every_form_of_a_number_is_understood(cell: str) -> None:
         ("#NAME?", "cell_error", "value itself"),
         ("=A1", "cell_formula", "value itself"),
         ("23125019", "cell_zero_lost", "area code"),
+        ("(30) 23125-019", "cell_zero_lost", "03023125019"),
         ("110", "target_emergency", ""),
         ("030 2312#19", "number_extension", "digits"),
         ("", "number_empty", "Enter"),
@@ -292,6 +298,33 @@ def test_json_lines_name_the_line_and_the_field() -> None:
         ("x.jsonl:7.armed", "field_value"),
     ]
     assert [entity for _, entity in reading.placed] == [_CORE[3].model_copy(update={"line": "l-2"})]
+
+
+def test_an_extension_in_brackets_is_no_ring_time() -> None:
+    (rule,) = entities(read("order;number;targets\nA-1;030 23125010;(069) 90009 (010) | 069 90009011 (20 s)\n", "rules.csv"))
+    assert isinstance(rule, Diversion)
+    assert rule.targets == (Target(number="+496990009010"), Target(number="+496990009011", ring_s=20))
+
+
+def test_a_missing_column_leaves_what_is_stored_also_where_the_id_is_left_out() -> None:
+    scope = NumberScope(number="+493023125010")
+    rule = Diversion(id="A-1.n493023125010", order="A-1", scope=scope, armed=True, targets=_CORE[5].targets, note="desk")  # type: ignore[attr-defined]
+    planned = rule.model_copy(update={"id": "A-1.n493023125010.fair-1", "plan": "fair 1", "note": "hall"})
+    number = Number(
+        id="n493023125011", order="A-1", line="l-1", number="+493023125011", active_until=datetime(2026, 12, 1, tzinfo=UTC)
+    )
+    stored = known() | {("diversion", rule.id): rule, ("diversion", planned.id): planned, ("number", number.id): number}
+    text = "order;number;armed\nA-1;030 23125010;nein\n"
+    assert entities(read(text, "rules.csv", stored)) == [rule.model_copy(update={"armed": False})]
+    text = "order;number;plan;targets\nA-1;030 23125010;fair 1;0171 3920001\n"
+    targets = (Target(number="+491713920001"),)
+    assert entities(read(text, "rules.csv", stored)) == [planned.model_copy(update={"targets": targets})]
+    assert entities(read("order;line;number\nA-1;l-1;030 23125011\n", stored=stored)) == [number]
+
+
+def test_a_rule_of_a_plan_gets_an_id_of_its_own() -> None:
+    text = "order;number;targets;plan\nA-1;030 23125010;0171 3920000;\nA-1;030 23125010;0171 3920001;fair 1\n"
+    assert [rule.id for rule in entities(read(text, "rules.csv"))] == ["A-1.n493023125010", "A-1.n493023125010.fair-1"]
 
 
 def test_a_rule_for_a_number_gets_the_id_of_a_load_file() -> None:
