@@ -4,6 +4,8 @@ An entity that refers to something missing, or to something of another order, is
 rest goes on. A rule can so never take another customer's numbers.
 """
 
+from bisect import bisect_left, insort
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +13,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from routing.blocks import decompose, is_range
+from routing.kept import kept_fault
 from routing.local_time import DAWN
 from routing.model import (
     Block,
@@ -345,8 +348,8 @@ class Directory(Scopes):
         if not any(usable.values()):
             return None, what
         if diversion.plan is None and not diversion.periods:
-            judged = Judged(usable["targets"], usable["phone_system_targets"], self._brake(diversion), ())
-            return judged, what
+            others = usable["phone_system_targets"]
+            return Judged(usable["targets"] or others, others, self._brake(diversion), ()), what
         if diversion.periods:
             self._usable[diversion.id] = usable
         return self._at_this_time(diversion, usable), what
@@ -357,6 +360,9 @@ class Directory(Scopes):
             self.standings[diversion.id] = now
         prefix = f"periods[{now.index}]." if now.index is not None else ""
         first, second = usable[f"{prefix}targets"], usable[f"{prefix}phone_system_targets"]
+        if not first and second:
+            # A period for the phone system alone leaves the others as they are; and better its targets than none.
+            first = usable["targets"] or second
         rest = now.rest
         if not first and not second:
             rest = rest or Rest("barred", now.period)
@@ -403,6 +409,16 @@ class Directory(Scopes):
         """Return whether a rule that is held has targets that may be used."""
         return key in self.registry.diversions and key not in self._unusable
 
+    def never_rests(self, diversion: Diversion) -> bool:
+        """Return whether a rule that is held has, whatever the time, a target that may be used."""
+        if not diversion.periods or not self.usable(diversion.id):
+            return self.usable(diversion.id)
+        usable = self._usable.get(diversion.id)
+        if usable is None:
+            return False
+        places = ("", *(f"periods[{index}]." for index in range(len(diversion.periods))))
+        return all(usable[f"{place}targets"] or usable[f"{place}phone_system_targets"] for place in places)
+
     def policy(self, order: str) -> TargetPolicy:
         """Return what the customer of an order may divert to; the default if the customer is missing."""
         held = self.registry.orders.get(order)
@@ -420,8 +436,11 @@ class Directory(Scopes):
         what: Fault | None = None
         for index, target in enumerate(targets):
             place = f"{name}[{index}]"
-            found = target_fault(target.number, policy, place, base=target.keep_extension)
-            if found is None and target.keep_extension and not keeps:
+            if not target.keep_extension:
+                found = target_fault(target.number, policy, place)
+            elif keeps:
+                found = kept_fault(diversion, target, place, policy, self)
+            else:
                 found = fault("target_keep_extension", place)
             if found is None and target.number == own and target.keep_extension == keeps:
                 found = fault("target_self", place, number=target.number)
@@ -459,18 +478,31 @@ def _order_fault(order: Order, registry: Registry) -> Fault | None:
 
 def _cut(spans: list[tuple[int, int]], ruled: list[tuple[int, int, str]]) -> Iterable[tuple[int, int, tuple[str, ...]]]:
     """Yield disjoint pieces of the union of ``spans`` with the rules that hold each piece, in the order given."""
-    bounds = [*spans, *((first, last) for first, last, _ in ruled)]
-    edges = sorted({edge for first, last in bounds for edge in (first, last + 1)})
+    # From edge to edge: what begins and ends there, spans counted and rules by their place in the order.
+    inside = Counter[int]()
+    for first, last in spans:
+        inside[first] += 1
+        inside[last + 1] -= 1
+    begins, ends = defaultdict[int, list[int]](list), defaultdict[int, list[int]](list)
+    for rank, (first, last, _) in enumerate(ruled):
+        begins[first].append(rank)
+        ends[last + 1].append(rank)
+    open_spans, held = 0, list[int]()
     previous: tuple[int, int, tuple[str, ...]] | None = None
-    for low, high in pairwise(edges):
-        if not any(first <= low <= last for first, last in spans):
+    for low, high in pairwise(sorted({*inside, *begins, *ends})):
+        open_spans += inside[low]
+        for rank in ends[low]:
+            del held[bisect_left(held, rank)]
+        for rank in begins[low]:
+            insort(held, rank)
+        if not open_spans:
             continue
-        held = tuple(key for first, last, key in ruled if first <= low <= last)
-        if previous is not None and previous[1] == low - 1 and previous[2] == held:
-            previous = (previous[0], high - 1, held)
+        keys = tuple(ruled[rank][2] for rank in held)
+        if previous is not None and previous[1] == low - 1 and previous[2] == keys:
+            previous = (previous[0], high - 1, keys)
             continue
         if previous is not None:
             yield previous
-        previous = (low, high - 1, held)
+        previous = (low, high - 1, keys)
     if previous is not None:
         yield previous

@@ -58,24 +58,24 @@ def _onward(part: Piece, diversion: Diversion, directory: "Directory") -> list[P
     owner = directory.owner(number)
     if owner is None:
         return []
-    rules = (rule for rule in possible(number, directory) if rule.id != diversion.id)
+    rules = possible(number, directory, diversion.id)
     sent = (dialled(part, target, owner.base) for rule in rules for target in every_target(rule))
     return [piece for piece in sent if piece is not None]
 
 
-def possible(number: str, directory: "Directory") -> list[Diversion]:
-    """Return the armed rules of which each applies to a number in some plan and at some time."""
+def possible(number: str, directory: "Directory", without: str = "") -> list[Diversion]:
+    """Return the armed rules of which each applies to a number in some plan and at some time, as if the one ``without`` were not held."""
     place = directory.place(number[1:])
     if place is None:
         return []
-    armed = [rule for rule in _for_number(number[1:], place, directory) if rule.armed]
+    armed = [rule for rule in _for_number(number[1:], place, directory) if rule.armed and rule.id != without]
     found: dict[str, Diversion] = {}
     for plan in {None, *(rule.plan for rule in armed)}:
         counting = [rule for rule in armed if rule.plan is None or rule.plan == plan]
         # At one level a rule of the plan goes before one that always counts.
         for rule in sorted(counting, key=lambda rule: (*specificity(rule)[:2], rule.plan is None, rule.id)):
             found[rule.id] = rule
-            if all(period.targets for period in rule.periods):
+            if directory.never_rests(rule):
                 break  # it has targets at all times, so nothing behind it is asked
     return [found[key] for key in sorted(found)]
 

@@ -267,7 +267,7 @@ class Period(BaseModel):
     holidays: Literal["any", "only", "except"] = "any"
     """Whether it holds on public holidays of the site's state: as on other days, on them only, not on them."""
     targets: Targets = ()
-    """Empty: nothing is diverted in these times."""
+    """Empty: nothing is diverted in these times; with targets for the phone system those of the rule count for other faults."""
     phone_system_targets: Targets = ()
 
 

@@ -114,7 +114,9 @@ class Scopes:
             return False
         if isinstance(scope, RangeScope) and block is not None:
             extension = number[len(block.base) :]
-            return len(extension) == len(scope.first) and scope.first <= extension <= scope.last
+            if len(extension) != len(scope.first) or not scope.first <= extension <= scope.last:
+                return False
+        # A single number in a block may be another order's.
         return self.owner_in(number, diversion.order) is not None
 
     def longest(self, diversion: Diversion) -> int:

@@ -73,7 +73,9 @@ def standing_of(diversion: Diversion, plan: PlanName | None, outlook: Outlook | 
     if index is not None:
         period = diversion.periods[index]
         targets, others, name = period.targets, period.phone_system_targets, name_of(period, index)
-        if rest is None and not targets and not others:
+        if others and not targets:
+            targets = diversion.targets
+        if rest is None and not targets:
             rest = Rest("period", name)
     since, until = (outlook.since, outlook.until) if outlook is not None else (None, None)
     return Standing(targets, others, index, name, rest, since, until)

@@ -89,12 +89,13 @@ def target_fault(number: str, policy: TargetPolicy, location: str = "target", *,
     found = _kind_fault(ParsedNumber(number, code, kind, what), policy, location, base=base)
     if found is not None or base or code == policy.home:
         return found
-    refused = _abroad(number, policy)
+    refused = abroad_fault(number, policy)
     return Fault(refused.type, location, refused.message, refused.context) if refused is not None else None
 
 
 @lru_cache(maxsize=4096)
-def _abroad(number: str, policy: TargetPolicy) -> Fault | None:
+def abroad_fault(number: str, policy: TargetPolicy) -> Fault | None:
+    """Return what the library says against a canonical number abroad, without a place."""
     try:
         return _kind_fault(parse_number(number, home=policy.home), policy, "")
     except RuleRejected as refused:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from routing.kept import kept_fault
 from routing.loops import circle, first_hops
-from routing.model import BlockScope, Diversion, RangeScope, Target
-from routing.number_kinds import NumberKind, classify
+from routing.model import BlockScope, Diversion, NumberScope, OrderScope, RangeScope, Target
 from routing.number_sets import Piece, borders, scope_pieces, uniform
 from routing.numbers import MAX_DIGITS
 from routing.rejection import Fault, RuleRejected, fault
@@ -67,27 +67,7 @@ def _by_itself(diversion: Diversion, target: Target, place: str, policy: TargetP
     # A block without ranges has no longest extension; the two digits that nearly all have must fit at least.
     if len(target.number) - 1 + (view.longest(diversion) or 2) > MAX_DIGITS:
         return fault("target_keep_length", place, number=target.number, limit=str(MAX_DIGITS))
-    return target_fault(target.number, policy, place, base=True) or _emergency(diversion, target, place, view)
-
-
-def _emergency(diversion: Diversion, target: Target, place: str, view: "Directory") -> Fault | None:
-    """A short base and an extension may come to an emergency number: 0211 1 with 12 is 0211 112."""
-    base = view.base_of(diversion) or ""
-    code, digits = "49", target.number[1:]
-    for piece in scope_pieces(diversion, view) if digits.startswith(code) else ():
-        width = piece.length - len(base) + 1
-        if len(digits) + width > len(code) + _LONGEST_EMERGENCY:
-            continue
-        for value in range(10**width):
-            extension = f"{value:0{width}}" if width else ""
-            reached = digits + extension
-            if classify(reached)[0] is NumberKind.EMERGENCY and view.covers(diversion, base + extension):
-                return fault("target_keep_emergency", place, number=target.number, extension=extension, reached=f"+{reached}")
-    return None
-
-
-_LONGEST_EMERGENCY = 8
-"""Area code of five digits and 110 or 112 (`routing.number_kinds`)."""
+    return kept_fault(diversion, target, place, policy, view)
 
 
 class _Mine:
@@ -99,10 +79,10 @@ class _Mine:
         self.cuts = borders(diversion, view)
         registry = view.registry
         lines = {owner.line for owner in view.scope_owners(diversion)}
-        block = view.block_of(diversion)
-        if block is not None:
-            # Extensions may have lines of their own, as those of a centrex have.
-            for digits in registry.watched_below(block.base[1:]):
+        # Extensions may have lines of their own, as those of a centrex have.
+        alone = isinstance(diversion.scope, NumberScope | OrderScope) or len(registry.lines_of.get(diversion.order, ())) <= 1
+        for prefix in {piece.digits for piece in scope_pieces(diversion, view)} if not alone else ():
+            for digits in registry.watched_below(prefix):
                 place = view.place(digits)
                 if place is not None and place.order == diversion.order and view.covers(diversion, f"+{digits}"):
                     lines.add(place.line)

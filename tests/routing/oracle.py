@@ -228,7 +228,10 @@ class World:
         index = period_at(d.periods, self.state(d), self.now)
         has = d if index is None else d.periods[index]
         usual, others = self.usable(d, has.targets), self.usable(d, has.phone_system_targets)
-        return usual + PHONE_SYSTEM + others if others else usual
+        if not others:
+            return usual
+        # Targets for the phone system alone never leave a caller with nothing for another fault.
+        return (usual or self.usable(d, d.targets) or others) + PHONE_SYSTEM + others
 
     def state(self, d: Diversion) -> Any:
         """The state where the line stands on which the rule's numbers are delivered; for an order its own."""
@@ -260,6 +263,7 @@ class World:
             if (abroad or t.number.startswith("+49"))
             and not t.number.startswith("+49900")
             and (in_block or not t.keep_extension)
+            and not (t.keep_extension and len(t.number) < len("+49") + 3)
             and not (t.number == own and t.keep_extension == in_block)
         )
 

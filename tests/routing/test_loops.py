@@ -156,9 +156,19 @@ class Naive:
             )
             for rule in ranked:
                 found.append(rule)
-                if all(period.targets for period in rule.periods):
+                if self.never_rests(rule):
                     break
         return found
+
+    def never_rests(self, rule: Diversion) -> bool:
+        """Whether it has a target that may be used at all times: one for a block may be the base with its extension, no other may."""
+        block = next((b for b in self.blocks if b.id == getattr(rule.scope, "block", None)), None)
+        own = block.base if block is not None else getattr(rule.scope, "number", None)
+        keeps = block is not None
+        lists = [rule.targets + rule.phone_system_targets, *(p.targets + p.phone_system_targets for p in rule.periods)]
+        return all(
+            any(t.keep_extension <= keeps and (t.number, t.keep_extension) != (own, keeps) for t in each) for each in lists
+        )
 
     def comes_back(self, rule: Diversion, target: Target) -> bool:
         mine = {number for number in self.all_numbers() if self.is_for(rule, number)}
@@ -175,6 +185,33 @@ class Naive:
                 if other.id != rule.id:
                     waiting += [self.dialled(number, onward) for onward in self.targets(other)]
         return False
+
+
+def _directory(*more: Entity) -> Directory:
+    directory = Directory()
+    directory.registry.load([*_base_world(), *more])
+    directory.settle()
+    return directory
+
+
+def _rule(key: str, order: str, scope: Scope, target: str) -> Diversion:
+    return Diversion(id=key, order=order, scope=scope, armed=True, targets=(Target(number=target),))
+
+
+def test_a_rule_whose_targets_are_all_barred_hides_none_behind_it() -> None:
+    there, back = NumberScope(number=BASES["b"] + "10"), _rule("back", "b", BlockScope(block="b"), BASES["a"] + "10")
+    mine = _rule("mine", "a", NumberScope(number=BASES["a"] + "10"), BASES["b"] + "10")
+    assert circle(mine, mine.targets[0], _directory(back, _rule("hides", "b", there, "+491713920000"))) == []
+    barred = _rule("barred", "b", there, "+431580580")
+    assert circle(mine, mine.targets[0], _directory(back, barred)) == [mine.scope.number, there.number, mine.scope.number]  # type: ignore[union-attr]
+
+
+def test_the_stored_form_of_a_rule_hides_none_behind_it() -> None:
+    back = _rule("back", "b", BlockScope(block="b"), BASES["b"] + "77")
+    far = _rule("far", "b", NumberScope(number=BASES["b"] + "77"), BASES["b"] + "20")
+    stored = _rule("mine", "b", NumberScope(number=BASES["b"] + "10"), "+491713920000")
+    mine = _rule("mine", "b", NumberScope(number=BASES["b"] + "20"), BASES["b"] + "10")
+    assert circle(mine, mine.targets[0], _directory(back, far, stored))[-1] == BASES["b"] + "20"
 
 
 @given(rules("mine"), st.tuples(*(rules(key) for key in "defgh")))

@@ -297,11 +297,23 @@ def test_targets_for_the_phone_system_are_told_beside_the_others() -> None:
     assert outcome[2] == ((NIGHT[1:], None),)
 
 
-def test_a_period_may_have_targets_for_the_phone_system_only() -> None:
+def test_a_period_for_the_phone_system_alone_leaves_the_targets_for_other_faults_as_they_are() -> None:
     quiet = Period(name="night", phone_system_targets=to(PHONES))
-    stage = Stage(rule("block", periods=(quiet,)))
-    assert stage.applying() == "block"
+    stage = Stage(rule("block", periods=(quiet,)), rule("order", target=NIGHT))
     stage.agrees(MONDAY_NOON)
+    assert stage.applying() == "block"
+    outcome = stage.table.outcome(CALLED)
+    assert outcome is not None
+    assert outcome[2] == ((DAY[1:], None), ("phone system", None), (PHONES[1:], None))
+
+
+def test_targets_for_the_phone_system_are_better_than_none_when_the_others_are_barred() -> None:
+    barred = rule("block", target="+431234567", phone_system_targets=to(PHONES))
+    timed = rule("number", target="+431234567", periods=(Period(phone_system_targets=to(NIGHT)),))
+    for each, digits, expected in ((barred, "493023125150", PHONES), (timed, CALLED, NIGHT)):
+        stage = Stage(each)
+        stage.agrees(MONDAY_NOON)
+        assert stage.target(digits) == expected
 
 
 def test_targets_that_may_not_be_used_at_this_time_are_told_as_a_problem_at_any_time() -> None:

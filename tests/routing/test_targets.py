@@ -153,6 +153,12 @@ def test_a_circle_through_another_order_is_refused() -> None:
     assert slugs(rule(ONE, "+492214710011"), world(back)) == []
 
 
+def test_a_single_number_inside_a_range_that_is_another_orders_is_none_of_its_numbers() -> None:
+    taken = Number(id="n7", order="o3", line="l3", number="+493023125015")
+    for scope in (BLOCK, RangeScope(block="b1", first="010", last="019")):
+        assert slugs(rule(scope, "+493023125015"), world(taken)) == []
+
+
 def test_a_rule_that_is_not_armed_closes_no_circle() -> None:
     back = rule(BlockScope(block="b3"), KEEP_1, key="back", of="o3", armed=False)
     assert slugs(rule(BLOCK, KEEP_3), world(back)) == []
