@@ -181,6 +181,9 @@ def _read_line(place: str, line: str, reading: Reading) -> None:
         reading.unread.add((kind, str(found.get("id"))))
         for item in error.errors(include_url=False, include_context=False):
             where = ".".join(str(part) for part in item["loc"])
+            if item["type"] == "json_invalid":  # half of a surrogate pair, which json lets pass
+                reading.faults.add(fault("line_json", place, why=item["msg"][:80]))
+                continue
             if item["type"] == "missing":
                 reading.faults.add(fault("field_missing", f"{place}.{where}", field=where))
                 continue

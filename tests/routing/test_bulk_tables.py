@@ -284,7 +284,7 @@ def test_json_lines_name_the_line_and_the_field() -> None:
     reading = Reading(known(), "realm")
     text = (
         '{"kind":"number","id":"n-1","line":"l-2"}\n\n{"kind":"phone"}\nnonsense\n[1]\n{"kind":"number","id":"n-9"}\n'
-        '{"kind":"diversion","id":"r-1","armed":"maybe"}\n'
+        '{"kind":"diversion","id":"r-1","armed":"maybe"}\n{"kind":"diversion","id":"r-1","note":"\\ud800"}\n'
     )
     read_lines("x.jsonl", text.encode(), reading)
     found = [(item.location, item.type) for item in reading.faults.kept]
@@ -296,6 +296,7 @@ def test_json_lines_name_the_line_and_the_field() -> None:
         ("x.jsonl:6.line", "field_missing"),
         ("x.jsonl:6.number", "field_missing"),
         ("x.jsonl:7.armed", "field_value"),
+        ("x.jsonl:8", "line_json"),
     ]
     assert [entity for _, entity in reading.placed] == [_CORE[3].model_copy(update={"line": "l-2"})]
 
