@@ -3,13 +3,14 @@
 //! Two customers who divert to each other would send a call round for ever, also where each rule for itself is right and the
 //! other one is in another network. So a call is not diverted again when
 //!
-//! - the called number is one that it was diverted from before (a circle), or
+//! - the called number is one that it was diverted from before (a circle),
+//! - so are all targets of the rule, or
 //! - it has been diverted as often as the interconnect allows;
 //!
 //! and it is never sent to a number that it came from. Both header fields tell of the same diversions, so the larger count
 //! holds. Only peers of the core may send INVITEs, so what they say is believed. Nothing is allocated.
 
-use route_core::{Digits, NoDiversion, NumberPlan};
+use route_core::{Digits, NoDiversion, NumberPlan, Rule, TargetList};
 use sip_core::header::{HeaderName, NameAddr};
 use sip_core::message::Message;
 
@@ -47,12 +48,25 @@ impl Chain {
         chain
     }
 
-    /// Why a call to `called` is not diverted once more; `limit` counts the diversion that is asked for as well.
-    pub(crate) fn refusal(&self, called: Digits, limit: u32) -> Option<NoDiversion> {
+    /// Whether the call was never diverted, as nearly all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.diversions == 0 && self.kept == 0
+    }
+
+    /// Why a call to `called` is not diverted by `rule` once more; `limit` counts the diversion that is asked for as well.
+    pub(crate) fn refusal(&self, called: Digits, rule: &Rule, limit: u32) -> Option<NoDiversion> {
+        let lists = [TargetList::Usual, TargetList::PhoneSystem];
+        let mut targets = lists
+            .into_iter()
+            .flat_map(|list| rule.targets(list, called));
         if self.holds(called) {
             Some(NoDiversion::Circle)
+        } else if self.diversions >= limit {
+            Some(NoDiversion::TooOften)
         } else {
-            (self.diversions >= limit).then_some(NoDiversion::TooOften)
+            targets
+                .all(|target| self.holds(target))
+                .then_some(NoDiversion::Back)
         }
     }
 

@@ -66,6 +66,8 @@ impl LineView {
 pub enum NoDiversion {
     /// It was diverted from the called number before: it goes in a circle.
     Circle,
+    /// It was diverted from each of the targets before.
+    Back,
     /// It was diverted as often as the interconnect allows.
     TooOften,
 }
@@ -76,6 +78,9 @@ impl NoDiversion {
         match self {
             Self::Circle => {
                 "the call was diverted from this number before and came back: it is not diverted in a circle"
+            }
+            Self::Back => {
+                "the call was diverted from each of the targets before: it is not sent back in a circle"
             }
             Self::TooOften => {
                 "the call was diverted as often as the interconnect allows: it is not diverted again"

@@ -41,7 +41,7 @@ impl Core {
         let chain = Chain::of(request.message, called, &interconnect.plan);
         let flags = InterconnectFlags {
             redirect_only: interconnect.redirect_only,
-            no_diversion: chain.refusal(called, interconnect.max_diversions),
+            no_diversion: refusal(&chain, called, interconnect, view),
         };
         let mut decision = decide(
             called,
@@ -62,7 +62,9 @@ impl Core {
             )
         {
             match why {
-                NoDiversion::Circle => self.counters.diversions_circular.increment(),
+                NoDiversion::Circle | NoDiversion::Back => {
+                    self.counters.diversions_circular.increment();
+                }
                 NoDiversion::TooOften => self.counters.diversions_too_many.increment(),
             }
         }
@@ -235,4 +237,19 @@ impl Core {
                     Err(_) => true,
                 })
     }
+}
+
+/// Why the rule that is in force for a number may not divert this call once more; `None` too where there is no such rule.
+fn refusal(
+    chain: &Chain,
+    called: Digits,
+    interconnect: &Interconnect,
+    view: &View,
+) -> Option<NoDiversion> {
+    if chain.is_empty() {
+        return None;
+    }
+    let rule = view.table.rule(view.table.find(called)?.entry.rule?)?;
+    rule.in_force()
+        .then(|| chain.refusal(called, rule, interconnect.max_diversions))?
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::messages::{OFFER, request, values};
-use super::net::{ARMED, CORE, LINE, Net, PHONE, SEVERAL, SINGLE};
+use super::net::{ARMED, CORE, LINE, Net, PHONE, PLAIN, SEVERAL, SINGLE};
 use route_core::{Cause, Health};
 
 /// Where `ARMED` and `SINGLE` are diverted to.
@@ -23,7 +23,7 @@ fn outcome(number: &str, extra: &str) -> &'static str {
         ("SIP/2.0 302 Moved Temporarily", false, 0, 0) => "diverted",
         ("SIP/2.0 100 Trying", true, 1, 0) => "circle",
         ("SIP/2.0 100 Trying", true, 0, 1) => "too many",
-        ("SIP/2.0 480 Temporarily Unavailable", false, 0, 0) => "no target",
+        ("SIP/2.0 100 Trying", true, 0, 0) => "not armed",
         other => panic!("{extra}: {other:?}"),
     }
 }
@@ -173,7 +173,7 @@ fn a_call_that_was_diverted_five_times_is_not_diverted_a_sixth_time() {
 #[test]
 fn a_target_that_the_call_came_from_is_left_out() {
     let from = |number: &str| format!("Diversion: <sip:{number}@gw>;reason=no-answer\r\n");
-    assert_eq!("no target", outcome(SINGLE, &from(TARGET)));
+    assert_eq!("circle", outcome(SINGLE, &from(TARGET)), "none is left");
     let mut net = Net::new();
     net.health(Health::Down, Cause::OptionsTimeout);
     net.from(CORE, &request("INVITE", SEVERAL, "a", &from(TARGET), OFFER));
@@ -183,6 +183,14 @@ fn a_target_that_the_call_came_from_is_left_out() {
         contact.contains("sip:+49406696903@") && !contact.contains(TARGET),
         "{contact}"
     );
+}
+
+#[test]
+fn where_nothing_is_armed_nothing_is_refused() {
+    for number in [OTHER, PLAIN] {
+        let extra = format!("Diversion: <sip:{number}@gw>;counter=9\r\n");
+        assert_eq!("not armed", outcome(PLAIN, &extra));
+    }
 }
 
 #[test]
