@@ -106,6 +106,8 @@ class Compiler:
         self._wishes = Calendar(((key, wish_span(line)) for key, line in registry.lines.items()), now)
         self._periods = Instants()
         prefixes = self.directory.prefixes
+        if not self._lines and not self._rules and not self._exact and not self._windows:
+            return _pages(self._first())
         marks = Marks(
             lines=self._lines.keys() | registry.lines.keys() | {watch_line(name) for name in self._registrars},
             rules=self._rules.keys() | registry.diversions.keys(),
@@ -246,18 +248,32 @@ class Compiler:
                 marks.digits.add(key)
                 marks.digits.update(self.directory.registry.watched_below(key))
 
+    def _first(self) -> "Delta":
+        """Work out everything, when the engine was told nothing yet: in the same order as `_work_out`, with less to look at."""
+        registry, prefixes = self.directory.registry, self.directory.prefixes
+        delta = _nothing()
+        for key in sorted([*registry.lines, *(watch_line(name) for name in self._registrars)]):
+            self._line(key, delta)
+        for key in sorted(registry.diversions):
+            self._rule(key, delta, None, timed=False)
+        self._settled = {}
+        watched = registry.watched()
+        others = (*prefixes.points, *(digits for digits in registry.dated.numbers() if digits not in prefixes.points))
+        own = [digits for digits in others if not registry.ids_of(digits) and digits not in registry.number_rules]
+        exact, told = delta["exact"], self._exact
+        for digits in sorted([*watched, *own]):
+            route = self._exact_route(digits)
+            if route is not None:
+                told[digits] = route
+                exact.append((digits, *route))
+        for key in sorted(prefixes.entries):
+            self._prefix(key, delta)
+        self._routes = {}
+        return delta
+
     def _work_out(self, marks: Marks) -> "Delta":
         """Work out again what is marked; return how it differs from what the engine was told, and note it as told."""
-        delta: Delta = {
-            "lines": [],
-            "rules": [],
-            "exact": [],
-            "exact_removed": [],
-            "prefixes": [],
-            "prefixes_removed": [],
-            "lines_removed": [],
-            "rules_removed": [],
-        }
+        delta = _nothing()
         for key in sorted(marks.lines):
             self._line(key, delta)
         if len(marks.rules) < len(self.directory.registry.diversions):
@@ -322,6 +338,8 @@ class Compiler:
 
     def _note_names(self, key: str) -> None:
         line = self.directory.registry.lines.get(key)
+        if key not in self._names_in and (line is None or not line.peers):
+            return
         now = peer_names(line) if line is not None else set()
         before = self._names_in.get(key, set())
         if now == before:
@@ -337,19 +355,24 @@ class Compiler:
         else:
             self._names_in.pop(key, None)
 
-    def _rule(self, key: str, delta: "Delta", marks: Marks, *, timed: bool) -> None:
-        """Work out a rule again; ``timed``: only the time is another than when it was judged."""
+    def _rule(self, key: str, delta: "Delta", marks: Marks | None, *, timed: bool) -> None:
+        """Work out a rule again; ``timed``: only the time is another than when it was judged.
+
+        ``marks`` get its numbers if another rule may apply to them now; None: they are worked out anyway.
+        """
         directory = self.directory
-        rested = key in directory.resting
+        rested, used = key in directory.resting, key in self._rules
         judge = directory.retime_rule if timed else directory.judge_rule
         judged = self._settled[key] if key in self._settled else judge(key)
         self._periods.put(key, judged.instants if judged is not None else ())
-        if judged is None:
+        diversion = directory.registry.diversions.get(key)
+        if judged is None or diversion is None:
             if self._rules.pop(key, None) is not None:
                 delta["rules_removed"].append(self._rule_slots.take(key))
+                if diversion is not None and marks is not None:
+                    mark_rule(marks, directory, diversion)
             return
-        diversion = directory.registry.diversions[key]
-        if rested != (key in directory.resting):
+        if marks is not None and (rested != (key in directory.resting) or not used):
             # Another rule may apply to its numbers now.
             mark_rule(marks, directory, diversion)
         spec = rule_spec(diversion, judged, directory.base_of(diversion), self._rule_slots.take(key))
@@ -410,6 +433,20 @@ class Compiler:
         if digits is None:
             self._routes[place] = route
         return route
+
+
+def _nothing() -> "Delta":
+    """Return a delta in which all keys are there."""
+    return {
+        "lines": [],
+        "rules": [],
+        "exact": [],
+        "exact_removed": [],
+        "prefixes": [],
+        "prefixes_removed": [],
+        "lines_removed": [],
+        "rules_removed": [],
+    }
 
 
 def _pages(delta: "Delta") -> Iterator["Delta"]:

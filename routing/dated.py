@@ -62,6 +62,10 @@ class Dated:
                 if size == len(digits) if isinstance(item, Number) else holds(item.base, item.ranges, f"+{digits}"):
                     yield item
 
+    def has(self, digits: str) -> bool:
+        """Return whether an item has these digits as its number or base."""
+        return digits in self._behind
+
     def blocks(self) -> list[str]:
         """Return the ids of the blocks."""
         return [key for kind, key in self.of if kind == "block"]

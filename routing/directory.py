@@ -4,22 +4,20 @@ An entity that refers to something missing, or to something of another order, is
 rest goes on. A rule can so never take another customer's numbers.
 """
 
-from bisect import bisect_left, insort
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import chain
 from typing import NamedTuple
 
-from routing.blocks import decompose, is_range
+from routing.blocks import is_range
 from routing.kept import kept_fault
 from routing.local_time import DAWN
 from routing.model import (
+    Allowance,
     Block,
     BlockScope,
     Diversion,
-    ExtensionRange,
     Number,
     NumberScope,
     Order,
@@ -28,6 +26,7 @@ from routing.model import (
     Target,
 )
 from routing.numbers import MAX_DIGITS
+from routing.pieces import pieces
 from routing.precedence import choose, specificity
 from routing.prefixes import Claim, Part, PrefixTable, claim
 from routing.products import PRODUCTS, product
@@ -37,7 +36,7 @@ from routing.schedule import Outlooks
 from routing.scopes import Scopes
 from routing.standing import Rest, Standing, standing_of
 from routing.stays import Item, date_faults, stays
-from routing.target_lists import target_lists
+from routing.target_lists import is_plain, target_lists
 from routing.target_policy import NATIONAL, CarrierPolicy, TargetPolicy, target_fault, target_policy
 from routing.targets import Owner
 
@@ -90,6 +89,7 @@ class Directory(Scopes):
         self._unusable: set[str] = set()  # diversions
         self.resting: dict[str, Rest] = {}
         """Diversions that do not count now, though they may be armed; to be read only."""
+        self._policies: dict[tuple[Allowance, ...], tuple[CarrierPolicy, TargetPolicy]] = {}
         self._outlooks = Outlooks()
         self.standings: dict[str, Standing] = {}
         """What diversions with periods come to now; to be read only."""
@@ -100,7 +100,10 @@ class Directory(Scopes):
     def settle(self) -> dict[str, Judged | None]:
         """Judge everything, after a load; return what came of the rules."""
         for key in (*self.registry.blocks, *self.registry.dated.blocks()):
-            self.reclaim(key)
+            claims = self._settle(key)
+            if claims:
+                self._claims[key] = claims
+        self.prefixes.load(chain.from_iterable(self._claims.values()))
         return {key: self.judge_rule(key) for key in self.registry.diversions}
 
     # -- problems -----------------------------------------------------------------------------------------------------
@@ -130,39 +133,30 @@ class Directory(Scopes):
 
     def reclaim(self, key: str) -> set[str]:
         """Settle what a block (changed, new or gone) claims; return the prefixes and numbers that this may change."""
-        block = self.registry.blocks.get(key)
-        new: list[tuple[str, Claim]] = []
-        what = None
-        if block is not None:
-            what = self._misplaced(block.order, block.line)
-            if what is None:
-                new = list(self._claims_of(block))
-        self.note("block", key, what or self._date_fault("block", key))
+        new = self._settle(key)
         old = self._claims.pop(key, [])
         if new:
             self._claims[key] = new
         return self.prefixes.change(old, new)
 
-    def _claims_of(self, block: Block) -> Iterable[tuple[str, Claim]]:
+    def _settle(self, key: str) -> list[tuple[str, Claim]]:
+        """Judge a block; return what it claims."""
+        block = self.registry.blocks.get(key)
+        what = self._misplaced(block.order, block.line) if block is not None else None
+        self.note("block", key, what or self._date_fault("block", key))
+        return list(self._claims_of(block)) if block is not None and what is None else []
+
+    def _claims_of(self, block: Block) -> Iterator[tuple[str, Claim]]:
         base = block.base[1:]
         rules = self._ranges_of(block)
-        if not block.ranges:
-            yield base, claim(base, len(base), MAX_DIGITS, Part(block.id, ()), rest=True)
-            ranges = [ExtensionRange(first=r.first, last=r.last) for r, _ in rules]
-        else:
-            ranges = list(block.ranges)
-        seen: set[tuple[str, int]] = set()
-        for width in sorted({len(r.first) for r in ranges}):
-            if len(base) + width > MAX_DIGITS:
-                continue
-            spans = [(int(r.first), int(r.last)) for r in ranges if len(r.first) == width]
-            ruled = [(int(r.first), int(r.last), key) for r, key in rules if len(r.first) == width]
-            for first, last, held in _cut(spans, ruled):
-                for prefix in decompose(str(first).zfill(width), str(last).zfill(width)):
-                    key = base + prefix
-                    if (key, width) not in seen:
-                        seen.add((key, width))
-                        yield key, claim(key, len(base) + width, len(base) + width, Part(block.id, held))
+        ranges = tuple((held.first, held.last) for held in block.ranges)
+        parts: dict[tuple[int, ...], Part] = {}
+        for piece in pieces(ranges, tuple((rule.first, rule.last) for rule, _ in rules), MAX_DIGITS - len(base)):
+            part = parts.get(piece.rules)
+            if part is None:
+                part = parts[piece.rules] = Part(block.id, tuple(rules[index][1] for index in piece.rules))
+            key = base + piece.prefix
+            yield key, claim(key, len(base) + piece.least, len(base) + piece.most, part, rest=piece.rest)
 
     def _ranges_of(self, block: Block) -> list[tuple[RangeScope, str]]:
         """Return the range rules of a block, most specific first."""
@@ -230,10 +224,19 @@ class Directory(Scopes):
         return Place(block.order, block.line, part)
 
     def plain(self, digits: str) -> Place | None:
-        """Return the place that a number claims, unjudged, if it is one that nothing else is to be said of; else None."""
+        """Return the place that a number claims, unjudged, if it is one that nothing else is to be said of; else None.
+
+        That is a single number in no block, or one extension of a block, without a rule of its own.
+        """
         registry = self.registry
         key = registry.single(digits)
-        if key is None or digits in registry.number_rules or ("number", key) in self._problems:
+        if key is None:
+            part = self.prefixes.points.get(digits)
+            if part is None or digits in registry.number_rules or registry.ids_of(digits) or registry.dated.has(digits):
+                return None
+            block = registry.blocks[part.block]
+            return Place(block.order, block.line, part)
+        if digits in registry.number_rules or ("number", key) in self._problems:
             return None
         if registry.dated.of and ("number", key) in registry.dated.of:
             return None
@@ -339,9 +342,12 @@ class Directory(Scopes):
 
     def _judged(self, diversion: Diversion) -> tuple[Judged | None, Fault | None]:
         """Check at the time of use, with what costs little (PRODUCT: checked when saved and when used)."""
-        usable: Usable = {}
-        what: Fault | None = None
         policy = self.policy(diversion.order)
+        if diversion.plan is None and is_plain(diversion):
+            targets, what = self._usable_targets(diversion, "targets", diversion.targets, policy)
+            return (Judged(targets, (), self._brake(diversion), ()) if targets else None), what
+        usable: Usable = {}
+        what = None
         for name, targets in target_lists(diversion):
             usable[name], found = self._usable_targets(diversion, name, targets, policy)
             what = what or found
@@ -423,7 +429,11 @@ class Directory(Scopes):
         """Return what the customer of an order may divert to; the default if the customer is missing."""
         held = self.registry.orders.get(order)
         customer = self.registry.customers.get(held.customer) if held is not None else None
-        return target_policy(customer, self.carrier)
+        allowances = customer.allowances if customer is not None else ()
+        known = self._policies.get(allowances)
+        if known is None or known[0] is not self.carrier:
+            known = self._policies[allowances] = (self.carrier, target_policy(customer, self.carrier))
+        return known[1]
 
     def _usable_targets(
         self, diversion: Diversion, name: str, targets: tuple[Target, ...], policy: TargetPolicy
@@ -435,20 +445,19 @@ class Directory(Scopes):
         usable: list[Target] = []
         what: Fault | None = None
         for index, target in enumerate(targets):
-            place = f"{name}[{index}]"
             if not target.keep_extension:
-                found = target_fault(target.number, policy, place)
+                found = target_fault(target.number, policy)
             elif keeps:
-                found = kept_fault(diversion, target, place, policy, self)
+                found = kept_fault(diversion, target, "target", policy, self)
             else:
-                found = fault("target_keep_extension", place)
+                found = fault("target_keep_extension", "target")
             if found is None and target.number == own and target.keep_extension == keeps:
-                found = fault("target_self", place, number=target.number)
+                found = fault("target_self", "target", number=target.number)
             if found is None:
                 usable.append(target)
             else:
-                what = what or found
-        return tuple(usable), what
+                what = what or Fault(found.type, f"{name}[{index}]", found.message, found.context)
+        return (tuple(usable) if what is not None else targets), what
 
     # -- for the checks when a rule is saved (`routing.targets`) -----------------------------------------------------------
 
@@ -474,35 +483,3 @@ def _order_fault(order: Order, registry: Registry) -> Fault | None:
     if product(order.product) is None:
         return fault("product_unknown", "product", product=order.product, known=", ".join(PRODUCTS))
     return None
-
-
-def _cut(spans: list[tuple[int, int]], ruled: list[tuple[int, int, str]]) -> Iterable[tuple[int, int, tuple[str, ...]]]:
-    """Yield disjoint pieces of the union of ``spans`` with the rules that hold each piece, in the order given."""
-    # From edge to edge: what begins and ends there, spans counted and rules by their place in the order.
-    inside = Counter[int]()
-    for first, last in spans:
-        inside[first] += 1
-        inside[last + 1] -= 1
-    begins, ends = defaultdict[int, list[int]](list), defaultdict[int, list[int]](list)
-    for rank, (first, last, _) in enumerate(ruled):
-        begins[first].append(rank)
-        ends[last + 1].append(rank)
-    open_spans, held = 0, list[int]()
-    previous: tuple[int, int, tuple[str, ...]] | None = None
-    for low, high in pairwise(sorted({*inside, *begins, *ends})):
-        open_spans += inside[low]
-        for rank in ends[low]:
-            del held[bisect_left(held, rank)]
-        for rank in begins[low]:
-            insort(held, rank)
-        if not open_spans:
-            continue
-        keys = tuple(ruled[rank][2] for rank in held)
-        if previous is not None and previous[1] == low - 1 and previous[2] == keys:
-            previous = (previous[0], high - 1, keys)
-            continue
-        if previous is not None:
-            yield previous
-        previous = (low, high - 1, keys)
-    if previous is not None:
-        yield previous

@@ -22,6 +22,8 @@ class Instants(Generic[K]):
 
     def put(self, key: K, times: Iterable[datetime]) -> None:
         """Take the instants of a key in place of those that it had; none removes it."""
+        if times == () and key not in self._times_of:
+            return
         for time in self._times_of.pop(key, ()):
             keys = self._at[time]
             keys.discard(key)

@@ -137,12 +137,15 @@ class _Marker:
             self.within(self.registry.blocks[block])
 
     def diversion(self, diversion: Diversion, other: Diversion | None) -> None:
-        if other is not None and (other.order, other.scope) == (diversion.order, diversion.scope):
-            self.rule(diversion)
-        else:
+        if other is None or (other.order, other.scope) != (diversion.order, diversion.scope):
             self.rule(diversion)
             if isinstance(diversion.scope, RangeScope):
                 self.marks.blocks.add(diversion.scope.block)
+        elif (other.armed, other.plan) != (diversion.armed, diversion.plan):
+            self.rule(diversion)
+        else:
+            # Other targets or times: which numbers it applies to stays as it is, unless its judgement says otherwise.
+            self.marks.rules.add(diversion.id)
 
     def rule(self, diversion: Diversion) -> None:
         """Mark a rule and the numbers that it is for."""

@@ -65,6 +65,7 @@ _GERMAN_EMERGENCY = frozenset({"110", "112"})
 # Four cities have area codes of two digits, five digits begin with 33 to 39, all others have three or four and begin with 2-9; so
 # 030 210110 is a base in Berlin and nothing else. A number that short is no subscriber's.
 _AREA_EMERGENCY = re.compile(r"(?:30|40|69|89|(?!30|40|69|89)[2-9][0-9]{2,3}|3[3-9][0-9]{3})11[02]")
+_AREA_EMERGENCY_DIGITS = 8
 
 
 def classify(digits: str) -> tuple[NumberKind, str]:
@@ -80,7 +81,7 @@ def classify(digits: str) -> tuple[NumberKind, str]:
 
 def classify_german(national: str) -> tuple[NumberKind, str]:
     """Return kind and description of a German number without its leading zero; short codes too."""
-    if national in _GERMAN_EMERGENCY or _AREA_EMERGENCY.fullmatch(national):
+    if national in _GERMAN_EMERGENCY or (len(national) <= _AREA_EMERGENCY_DIGITS and _AREA_EMERGENCY.fullmatch(national)):
         return NumberKind.EMERGENCY, national
     for length in range(_LONGEST, 1, -1):
         found = _GERMAN.get(national[:length])

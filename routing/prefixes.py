@@ -56,6 +56,33 @@ class PrefixTable:
         self._sizes: tuple[int, ...] = ()  # key lengths in use, longest first
         self._sorted: list[str] | None = None  # keys of entries and points, when somebody asked for them
 
+    def load(self, claims: Iterable[tuple[str, Claim]]) -> None:
+        """Take all claims into an empty table. A key with one claim, as nearly all are, has nothing to settle."""
+        contested: set[str] = set()
+        for key, item in claims:
+            held = self._claims.get(key)
+            if held is None:
+                self._claims[key] = (item,)
+            elif item not in held:
+                self._claims[key] = (*held, item)
+                contested.add(key)
+        for key, (item, *more) in self._claims.items():
+            size = len(key)
+            if more:
+                continue
+            if item.high > size:
+                self.entries[key] = (item.low, item.high, item.part)
+                self._lengths[size] = self._lengths.get(size, 0) + 1
+            elif item.low == size:
+                self.points[key] = item.part
+            else:
+                continue
+            self.held[item.part.block].add(key)
+        self._sizes = tuple(sorted(self._lengths, reverse=True))
+        touched: set[str] = set()
+        for key in sorted(contested, key=len):
+            self._settle(key, touched)
+
     def change(self, old: Iterable[tuple[str, Claim]], new: Iterable[tuple[str, Claim]]) -> set[str]:
         """Replace the claims of a block; return the keys and numbers whose outcome may be another one now."""
         before, after = set(old), set(new)

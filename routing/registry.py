@@ -16,6 +16,7 @@ from typing import NamedTuple
 from routing.dated import Dated
 from routing.local_time import DAWN
 from routing.model import (
+    KINDS,
     Block,
     BlockScope,
     Customer,
@@ -31,7 +32,7 @@ from routing.model import (
     User,
 )
 from routing.stays import Item, is_dated, stay_at
-from routing.target_lists import every_target
+from routing.target_lists import every_target, is_plain
 
 
 class NumberRow(NamedTuple):
@@ -85,18 +86,29 @@ class Registry:
     # -- changing -----------------------------------------------------------------------------------------------------
 
     def load(self, entities: Iterable[Entity]) -> None:
-        """Add the full set at once: the sorted list is built at the end."""
-        self._bulk = True
+        """Add the full set to an empty registry at once; of several with one id the last counts."""
+        found: dict[type[Entity], dict[str, Entity]] = {model: {} for model in KINDS.values()}
         for entity in entities:
-            if isinstance(entity, Number) and not is_dated(entity):
-                # A column of its own, because there are millions of them.
-                self._add_number(entity.id, NumberRow(entity.number[1:], entity.order, entity.line))
-            else:
-                self.put(entity)
+            found[type(entity)][entity.id] = entity
+        self._bulk = True
+        self.customers.update(found[Customer])  # type: ignore[arg-type] # sorted by type
+        for entity in (*found[User].values(), *found[Order].values()):
+            self.put(entity)
+        # The rest are hundreds of thousands: what `put` does, without looking for what was there before.
+        for key, line in found[Line].items():
+            self._add_line(key, line)  # type: ignore[arg-type] # sorted by type
+        for block in found[Block].values():
+            self.put(block)
+        for key, number in found[Number].items():
+            self._load_number(key, number)  # type: ignore[arg-type] # sorted by type
+        for key, diversion in found[Diversion].items():
+            self._add_diversion(key, diversion)  # type: ignore[arg-type] # sorted by type
         self._bulk = False
-        self._sorted = sorted(self._ids.keys() | self.number_rules.keys())
+        # Both halves come nearly in order, which is what sorting is quick with.
+        self._sorted = [*self._ids, *(digits for digits in self.number_rules if digits not in self._ids)]
+        self._sorted.sort()
 
-    def put(self, entity: Entity) -> None:  # noqa: C901 - one short case per kind
+    def put(self, entity: Entity) -> None:
         """Add or replace one entity."""
         key = entity.id
         match entity:
@@ -107,9 +119,7 @@ class Registry:
                     self._add_number(key, NumberRow(entity.number[1:], *there))
             case Diversion():
                 self.remove("diversion", key)
-                self.diversions[key] = entity
-                self.rules_of[entity.order].add(key)
-                self._watch(entity, key)
+                self._add_diversion(key, entity)
             case Block():
                 self._remove_block(key)
                 there = self._there("block", entity)
@@ -117,10 +127,7 @@ class Registry:
                     self._add_block(entity, *there)
             case Line():
                 self.remove("line", key)
-                self.lines[key] = entity
-                self.lines_of[entity.order].add(key)
-                if entity.site is not None:
-                    self.lines_at[entity.site.id].add(key)
+                self._add_line(key, entity)
             case Order():
                 self.remove("order", key)
                 self.orders[key] = entity
@@ -222,6 +229,31 @@ class Registry:
         stay = stay_at(item, self.now)
         return (stay.order, stay.line) if stay is not None else None
 
+    def _add_line(self, key: str, line: Line) -> None:
+        self.lines[key] = line
+        self.lines_of[line.order].add(key)
+        if line.site is not None:
+            self.lines_at[line.site.id].add(key)
+
+    def _add_diversion(self, key: str, diversion: Diversion) -> None:
+        self.diversions[key] = diversion
+        self.rules_of[diversion.order].add(key)
+        self._watch(diversion, key)
+
+    def _load_number(self, key: str, number: Number) -> None:
+        if is_dated(number):
+            self.put(number)
+            return
+        digits, order, line = number.number[1:], number.order, number.line
+        if digits in self._ids:
+            self._add_number(key, NumberRow(digits, order, line))
+            return
+        # A column of its own, because there are millions of them.
+        self.numbers[key] = NumberRow(digits, order, line)
+        self.numbers_of[order].add(key)
+        self.numbers_on[line].add(key)
+        self._ids[digits] = key
+
     def _add_block(self, block: Block, order: str, line: str) -> None:
         if (order, line) != (block.order, block.line):
             block = block.model_copy(update={"order": order, "line": line})
@@ -260,7 +292,8 @@ class Registry:
             self._forget(row.digits)
 
     def _watch(self, diversion: Diversion, key: str) -> None:
-        for target in every_target(diversion):
+        targets = diversion.targets if is_plain(diversion) else every_target(diversion)
+        for target in targets:
             self.rules_to[target.number[1:]].add(key)
         match diversion.scope:
             case NumberScope(number=number):

@@ -53,7 +53,7 @@ def line_spec(
         "kind": line.kind,
         "users": list(line.users),
         "credentials": [(item.username, item.algorithm, item.ha1) for item in line.credentials],
-        "peers": resolved(line.peers, names),
+        "peers": resolved(line.peers, names) if line.peers else [],
         "request_uri": line.request_uri,
         "wish": line.wish if wished else "enabled",
     }
@@ -75,16 +75,15 @@ def _groups(line: Line, order: Order) -> list[str]:
 
 def _profile(line: Line, order: Order, profiles: Collection[str]) -> tuple[str, Fault | None]:
     """Return the profile by which a line is judged; a wrong name leaves the line routed, by its product's profile."""
-    known = ", ".join(sorted(profiles))
     what = None
     if line.profile is not None:
         if line.profile in profiles:
             return line.profile, None
-        what = fault("profile_unknown", "profile", profile=line.profile, known=known)
+        what = fault("profile_unknown", "profile", profile=line.profile, known=", ".join(sorted(profiles)))
     held = product(order.product)
     name = held.profiles.get(line.kind, DEFAULT_PROFILE) if held is not None else DEFAULT_PROFILE
     if name not in profiles:
-        what = what or fault("profile_unknown", "profile", profile=name, known=known)
+        what = what or fault("profile_unknown", "profile", profile=name, known=", ".join(sorted(profiles)))
         name = DEFAULT_PROFILE if DEFAULT_PROFILE in profiles else min(profiles, default=DEFAULT_PROFILE)
     return name, what
 

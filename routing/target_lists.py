@@ -17,6 +17,11 @@ def target_lists(diversion: Diversion) -> Iterator[Listed]:
         yield f"periods[{index}].phone_system_targets", period.phone_system_targets
 
 
+def is_plain(diversion: Diversion) -> bool:
+    """Return whether ``targets`` is the only list, as with most rules."""
+    return not diversion.periods and not diversion.phone_system_targets
+
+
 def every_target(diversion: Diversion) -> Iterator[Target]:
     """Yield all targets, of whatever time and fault."""
     for _, targets in target_lists(diversion):

@@ -85,6 +85,8 @@ def target_fault(number: str, policy: TargetPolicy, location: str = "target", *,
     """
     digits = number[1:]
     kind, what = classify(digits)
+    if kind is NumberKind.SUBSCRIBER and digits.startswith(policy.home) and not policy.barred and not policy.barred_prefixes:
+        return None  # nearly all: a subscriber at home, of whom nothing more is asked
     code = policy.home if digits.startswith(policy.home) else digits[:3]
     found = _kind_fault(ParsedNumber(number, code, kind, what), policy, location, base=base)
     if found is not None or base or code == policy.home:

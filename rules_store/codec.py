@@ -7,9 +7,12 @@ pattern). Reading trusts nothing: whatever does not parse becomes a `Garbage`, n
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
+from functools import cache
 from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from routing.model import KINDS, Block, Entity, Number
 from rules_store.older import upgraded_text
@@ -19,6 +22,7 @@ KIND_NUMBER: dict[str, int] = {kind: number for number, kind in enumerate(KINDS)
 KIND_OF: dict[type[Entity], str] = {model: kind for kind, model in KINDS.items()}
 
 _PLACES = get_args(FaultPlace)
+_RECORD = re.compile(rb'\{"v":([0-9]+),"c":\[.*?\],"e":(.*)\}', re.DOTALL)
 _SEPARATOR = "\x1f"
 _SAMPLE = 80
 
@@ -81,14 +85,48 @@ def decode_record(kind: str, entity_id: str, record: bytes, where: str) -> Store
     return entity if isinstance(entity, Garbage) else Stored(entity, version)
 
 
+@cache
+def _many(kind: str) -> TypeAdapter[list[Entity]]:
+    model: Any = KINDS[kind]
+    return TypeAdapter(list[model])
+
+
+def decode_page(kind: str, page: Sequence[tuple[str, bytes | None]], key: str) -> list[Stored[Entity] | Garbage]:
+    """Parse the records of a page, each with the id under which it is filed in the HASH ``key``.
+
+    A page without fault, as nearly all are, is parsed in one piece, which takes half the time. One with a fault is parsed record by
+    record, so that only what does not parse is garbage.
+    """
+    found = _decode_at_once(kind, page)
+    if found is not None:
+        return found
+    return [
+        decode_record(kind, entity_id, record, f"{key} {entity_id}")
+        if record is not None
+        else Garbage(f"{key} {entity_id}", "in the index, but there is no record")
+        for entity_id, record in page
+    ]
+
+
+def _decode_at_once(kind: str, page: Sequence[tuple[str, bytes | None]]) -> list[Stored[Entity] | Garbage] | None:
+    """Return all records of a page, None when one of them is not exactly what it should be."""
+    splits = [split_record(record) for _, record in page if record is not None]
+    whole = [split for split in splits if split is not None]
+    if kind not in KINDS or len(whole) != len(page):
+        return None
+    try:
+        entities = _many(kind).validate_json(b"[" + b",".join([text for _, text in whole]) + b"]")
+    except ValidationError:
+        return None
+    if len(entities) != len(page) or any(e.id != key for e, (key, _) in zip(entities, page, strict=True)):
+        return None
+    return [Stored(entity, version) for entity, (version, _) in zip(entities, whole, strict=True)]
+
+
 def split_record(record: bytes) -> tuple[int, bytes] | None:
     """Return version and entity text without parsing the entity; None when it is no record."""
-    head, _, rest = record.partition(b',"c":')
-    middle, _, text = rest.partition(b'],"e":')
-    digits = head.removeprefix(b'{"v":')
-    if not (record.endswith(b"}") and digits.isdigit() and middle.startswith(b"[") and len(digits) < len(head)):
-        return None
-    return int(digits), text[:-1]
+    found = _RECORD.fullmatch(record)
+    return (int(found[1]), found[2]) if found is not None else None
 
 
 def decode_change(entry_id: bytes, fields: dict[bytes, bytes]) -> tuple[int, str, Change | Garbage | None]:

@@ -14,17 +14,18 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any, Final, Literal
 
 import structlog
 
-from routing.model import KINDS
+from routing.model import KINDS, Entity
 from rules_store import codec, schema
 from rules_store.connection import StoreConnection
 from rules_store.errors import StoreError
 from rules_store.faults import BrokenKeyError
-from rules_store.reading import read_page
-from rules_store.types import Batch, Change, Garbage
+from rules_store.reading import read_pages
+from rules_store.types import Batch, Change, Garbage, Stored
 from rules_store.wire import Wire
 
 log = structlog.get_logger(__name__)
@@ -144,26 +145,19 @@ class Follower:
 
     async def _read_kind(self, kind: str) -> AsyncIterator[tuple[Change, ...]]:
         held = self._held[kind]
-        seen: set[str] = set()
-        start: str | None = "-"
-        while start is not None:
-            try:
-                page, start = await read_page(self._connection, kind, start, self._page_size, self._on_garbage)
-            except BrokenKeyError as error:
-                self._report(Garbage(error.key, error.what))
-                return  # what is known of this kind still holds
-            changes: list[Change] = []
-            for item in page:
-                if isinstance(item, str):
-                    seen.add(item)
-                    continue
-                entity_id = item.entity.id
-                seen.add(entity_id)
-                if held.get(entity_id) != item.version:
-                    held[entity_id] = item.version
-                    changes.append(Change(kind, entity_id, item.version, item.entity))
-            if changes:
-                yield tuple(changes)
+        # Without anything held, as at the start, nothing can be a ghost.
+        seen: set[str] | None = set() if held else None
+        try:
+            async with aclosing(read_pages(self._connection, kind, self._page_size, self._on_garbage)) as pages:
+                async for page in pages:
+                    changes = _new_in(kind, page, held, seen)
+                    if changes:
+                        yield changes
+        except BrokenKeyError as error:
+            self._report(Garbage(error.key, error.what))
+            return  # what is known of this kind still holds
+        if seen is None:
+            return
         ghosts = tuple(Change(kind, entity_id, self.sequence, None) for entity_id in held if entity_id not in seen)
         for ghost in ghosts:
             del held[ghost.id]
@@ -251,6 +245,24 @@ class Follower:
         log.warning("store_garbage", where=garbage.where, why=garbage.why)
         if self._on_garbage is not None:
             self._on_garbage(garbage)
+
+
+def _new_in(kind: str, page: list[Stored[Entity] | str], held: dict[str, int], seen: set[str] | None) -> tuple[Change, ...]:
+    """Return what of a page is not held in its version, and note it as held; all that is there goes into ``seen``."""
+    changes: list[Change] = []
+    for item in page:
+        if isinstance(item, str):
+            if seen is not None:
+                seen.add(item)
+            continue
+        entity, version = item
+        key = entity.id
+        if seen is not None:
+            seen.add(key)
+        if held.get(key) != version:
+            held[key] = version
+            changes.append(Change(kind, key, version, entity))
+    return tuple(changes)
 
 
 def _pairs(flat: list[Any]) -> dict[bytes, bytes]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Protocol
 
 import structlog
@@ -76,15 +77,35 @@ async def read_page(
     In place of a record that does not parse stands its id: it exists, but nobody can say what it is.
     Raises `StoreError`; for an index or hash of the wrong type too.
     """
-    page, following, key = await read_raw_page(connection, kind, start, size)
+    raw, following, key = await read_raw_page(connection, kind, start, size)
+    return _parsed(kind, raw, key, on_garbage), following
+
+
+async def read_pages(
+    connection: StoreConnection, kind: str, size: int, on_garbage: Callable[[Garbage], None] | None = None
+) -> AsyncGenerator[list[Stored[Entity] | str], None]:
+    """Read all pages of a kind as `read_page` does; while one is parsed and handled, the server looks for the next."""
+    asked = asyncio.ensure_future(read_raw_page(connection, kind, "-", size))
+    try:
+        while True:
+            raw, following, key = await asked
+            if following is not None:
+                asked = asyncio.ensure_future(read_raw_page(connection, kind, following, size))
+                await asyncio.sleep(0)  # it is sent before the work begins
+            yield _parsed(kind, raw, key, on_garbage)
+            if following is None:
+                return
+    finally:
+        if not asked.done():
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
+
+
+def _parsed(
+    kind: str, raw: list[tuple[str, bytes | None]], key: str, on_garbage: Callable[[Garbage], None] | None
+) -> list[Stored[Entity] | str]:
     found: list[Stored[Entity] | str] = []
-    for entity_id, record in page:
-        where = f"{key} {entity_id}"
-        stored = (
-            codec.decode_record(kind, entity_id, record, where)
-            if record is not None
-            else Garbage(where, "in the index, but there is no record")
-        )
+    for (entity_id, _), stored in zip(raw, codec.decode_page(kind, raw, key), strict=True):
         if isinstance(stored, Garbage):
             log.warning("store_garbage", where=stored.where, why=stored.why)
             if on_garbage is not None:
@@ -92,4 +113,4 @@ async def read_page(
             found.append(entity_id)
         else:
             found.append(stored)
-    return found, following
+    return found

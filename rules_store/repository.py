@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 
 from routing.model import Entity
@@ -12,7 +13,7 @@ from rules_store.errors import ConflictError, NumberTakenError, StoreError
 from rules_store.faults import BrokenKeyError
 from rules_store.importing import Import, ImportResult, Progress, silent
 from rules_store.log_codec import log_head
-from rules_store.reading import read_page, with_generation
+from rules_store.reading import read_pages, with_generation
 from rules_store.since import Guard
 from rules_store.types import ANY, SERVICE, Author, Delete, Expect, Garbage, Put, Stored, Write
 
@@ -54,12 +55,11 @@ class RulesStore:
 
         Each entity that is there from beginning to end is read once; what is written meanwhile may be in or not.
         """
-        start: str | None = "-"
-        while start is not None:
-            page, start = await read_page(self._connection, kind, start, size)
-            stored = [item for item in page if isinstance(item, Stored)]
-            if stored:
-                yield stored
+        async with aclosing(read_pages(self._connection, kind, size)) as pages:
+            async for page in pages:
+                stored = [item for item in page if isinstance(item, Stored)]
+                if stored:
+                    yield stored
 
     async def users_of(self, customer: str | None, size: int = 1000) -> AsyncIterator[list[Stored[Entity]]]:
         """Read the users of a customer by pages, None: the carrier's own. Takes time in proportion to them alone."""

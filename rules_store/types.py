@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, field
-from typing import Final, Generic, Literal, TypedDict, TypeVar, get_args
+from typing import Final, Generic, Literal, NamedTuple, TypedDict, TypeVar, get_args
 
 from routing.model import Entity
 
@@ -56,8 +56,7 @@ SERVICE: Final = Author("sipproxy", "service")
 """The service itself: what no person asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored(Generic[E_co]):
+class Stored(NamedTuple, Generic[E_co]):
     """An entity as it is stored.
 
     ``version`` is the sequence number of the write that made it. It is never used twice, not even after a deletion, so
@@ -93,8 +92,7 @@ class Delete:
 Write = Put | Delete
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One thing that became different; ``entity`` is ``None`` when it was removed."""
 
     kind: str

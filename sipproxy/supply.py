@@ -20,6 +20,7 @@ from routing.overrides import Changes
 from routing.target_policy import CarrierPolicy
 from rules_store import Batch, Follower
 from sipproxy._engine import DeltaError, Engine, RouteTable
+from sipproxy.collection import Collector
 
 if TYPE_CHECKING:
     from routing.directory import Directory
@@ -133,13 +134,17 @@ class Supply:
         self._follower = self._new_follower()
         held: dict[tuple[str, str], Change] = {}
         full = True
-        async for batch in self._follower.batches():
-            held |= {(c.kind, c.id): (c.kind, c.id, c.entity) for c in batch.changes}
-            if not batch.complete:
-                continue
-            changes, held = list(held.values()), {}
-            await self._take(batch, changes, full=full)
-            full = False
+        with Collector() as collector:
+            async for batch in self._follower.batches():
+                if batch.resync:
+                    collector.rest()
+                held.update({(kind, key): (kind, key, entity) for kind, key, _, entity in batch.changes})
+                if not batch.complete:
+                    continue
+                changes, held = list(held.values()), {}
+                await self._take(batch, changes, full=full)
+                full = False
+                collector.resume()
 
     async def adopt(self, entities: list[Entity], sequence: int) -> None:
         """Route by rules that are not from the store, until it answers; its full set is then applied as a difference."""

@@ -13,8 +13,11 @@ if not is_type(KEYS[2], 'hash') then return {'broken', KEYS[2]} end
 if not is_type(KEYS[3], 'zset') then return {'broken', KEYS[3]} end
 local ids = redis.call('ZRANGE', KEYS[3], ARGV[2], '+', 'BYLEX', 'LIMIT', 0, ARGV[3])
 local reply = {}
-for n, id in ipairs(ids) do
-  reply[2 * n - 1] = id
-  reply[2 * n] = redis.call('HGET', KEYS[2], id)
+for at = 1, #ids, 1000 do  -- as many arguments as Lua's stack surely takes
+  local records = redis.call('HMGET', KEYS[2], unpack(ids, at, math.min(at + 999, #ids)))
+  for n = 1, #records do
+    reply[2 * (at + n) - 3] = ids[at + n - 1]
+    reply[2 * (at + n) - 2] = records[n]
+  end
 end
 return {'ok', reply}
