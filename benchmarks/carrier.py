@@ -33,6 +33,8 @@ from routing.model import (
 
 RANGES = (ExtensionRange(first="0", last="0"), ExtensionRange(first="10", last="53"))
 PER_BLOCK = 45
+FAULTY = 19
+"""Of so many orders one is faulty, where faults are asked for; not a multiple of five, as rules that are not armed are."""
 _EXTENSIONS = tuple(str(extension) for extension in range(10, 54))
 _AREA = "+4930"
 _FIRST = 21_000_000
@@ -114,6 +116,44 @@ class Carrier:
     def extension(self, block: int, n: int) -> str:
         """Return number ``n`` of a block: 0 is the base with ``0``, the others have two digits behind the base."""
         return self._base(block) + ("0" if n == 0 else _EXTENSIONS[n - 1])
+
+    def with_faults(self) -> Iterator[Entity]:
+        """Yield everything, with the lines of one order in `FAULTY` forced down: there each call tells by its answer which rule it found."""
+        for entity in self.entities():
+            if isinstance(entity, Line) and int(entity.order[2:]) % FAULTY == 0:
+                yield entity.model_copy(update={"wish": "forced_down"})
+            else:
+                yield entity
+
+    def ruled_numbers(self) -> Iterator[tuple[str, str]]:
+        """Yield a number for each rule of the faulty orders, with where it is diverted to: "" when it is not."""
+        for block in range(0, min(self.blocks, self.rules), FAULTY):
+            # The block's rule, and its range rule.
+            for n in (44, 1 + block % 10):
+                yield self.extension(block, n), self._extension_target(block, n)
+        for number in range(max(0, min(self.numbers, self.rules - 2 * self.blocks))):
+            if number // _PER_ACCOUNT % FAULTY == 0:
+                yield self.number(number), self._armed_target(2 * self.blocks + number)
+        for n in range(max(0, self.rules - 2 * self.blocks - self.numbers)):
+            block, extension = divmod(n, len(_EXTENSIONS))
+            if block % FAULTY == 0:
+                yield self.extension(block, extension + 1), self._extension_target(block, extension + 1)
+
+    def _extension_target(self, block: int, n: int) -> str:
+        """Return where extension ``n`` of a block is diverted to: by its own rule, that for -10 to -19, that of the block."""
+        own = 2 * self.blocks + self.numbers + block * len(_EXTENSIONS) + n - 1
+        found = self._armed_target(own) if n > 0 else ""
+        if not found and 1 <= n <= 10:
+            found = self._armed_target(self.blocks + block)
+        if not found:
+            found = self._armed_target(block)
+            if found and self._rule(block).targets[0].keep_extension:
+                found += self.extension(block, n)[len(self._base(block)) :]
+        return found
+
+    def _armed_target(self, n: int) -> str:
+        rule = self._rule(n) if n < self.rules else None
+        return rule.targets[0].number if rule is not None and rule.armed else ""
 
     def _base(self, block: int) -> str:
         return f"{_AREA}{_FIRST // 100 + block:06}"

@@ -33,12 +33,16 @@ def serve_target(
     numbers: Numbers = 10_000,
     uas: Annotated[str, typer.Option(help="proxy: where all calls are delivered")] = "127.0.0.1:5088",
     workers: Annotated[int, typer.Option(help="packet threads", min=1)] = 1,
+    engine_only: Annotated[bool, typer.Option("--engine-only", help="redirect: without store and control plane")] = False,
 ) -> None:
     """Serve one job with the real service and store until Ctrl-C: redirect, proxy or registrar."""
-    from benchmarks.target import serve  # noqa: PLC0415 - needs the service; the other peers' runs do not
+    from benchmarks.target import direct, serve  # noqa: PLC0415 - need the service; the other peers' runs do not
 
+    if engine_only and role != "redirect":
+        raise typer.BadParameter("is for the job redirect", param_hint="--engine-only")
     try:
-        serve.run(serve.Target(role, listen, NumberPlan(first, numbers), uas, workers))
+        target = serve.Target(role, listen, NumberPlan(first, numbers), uas, workers)
+        (direct if engine_only else serve).run(target)
     except (ServerError, ValueError) as error:
         report.console().print(str(error), style="red", markup=False)
         sys.exit(2)
@@ -52,9 +56,15 @@ def run_rule_change(
     first: First = "+493021000000",
     server_core: int = 0,
     generator_core: int = 1,
+    carrier: Annotated[
+        bool, typer.Option("--carrier", help="in a carrier's domain of 370,000 entities, rules at random")
+    ] = False,
     store: Annotated[bool, typer.Option(help="write JSON and Markdown to benchmarks/results")] = True,
 ) -> None:
     """Measure the time from a rule's acknowledgement by the store to the first 302 with its target."""
+    if carrier:
+        _carrier_changes(changes, server_core, generator_core, store=store)
+        return
     from benchmarks import rule_change  # noqa: PLC0415 - needs the service and the store
     from benchmarks.target.serve import Target  # noqa: PLC0415 - likewise
 
@@ -76,6 +86,30 @@ def run_rule_change(
         sections = rule_change.sections(rows)
         written = report.store("rule-change", machine=facts, settings=settings, results=results, sections=sections)
         out.print(f"Stored: {written} and .json", highlight=False)
+
+
+def _carrier_changes(changes: int, server_core: int, generator_core: int, *, store: bool) -> None:
+    from benchmarks import carrier_changes  # noqa: PLC0415 - needs the service and the store
+    from benchmarks.carrier import Carrier  # noqa: PLC0415 - likewise
+
+    _end_at_sigterm()
+    out = report.console()
+    facts = machine.facts()
+    size = Carrier()
+    try:
+        found = carrier_changes.run(size, changes, server_core=server_core, generator_core=generator_core)
+    except (ServerError, ValueError) as error:
+        out.print(str(error), style="red", markup=False)
+        sys.exit(2)
+    out.print(carrier_changes.table(found))
+    out.print(carrier_changes.stalls(found), highlight=False)
+    if store:
+        settings = {**asdict(size), "changes": changes, "server_core": server_core, "generator_core": generator_core}
+        sections = carrier_changes.sections(found)
+        written = report.store("rule-change-carrier", machine=facts, settings=settings, results=asdict(found), sections=sections)
+        out.print(f"Stored: {written} and .json", highlight=False)
+    if found.p99_ms > carrier_changes.PROMISED_MS:
+        sys.exit(1)
 
 
 @runs.command("probing")
@@ -145,6 +179,62 @@ def run_import(
         sys.exit(1)
 
 
+@runs.command("start")
+def run_start(
+    *,
+    blocks: Annotated[int, typer.Option(help="blocks of 45 numbers", min=0)] = 20_000,
+    numbers: Annotated[int, typer.Option(help="single numbers", min=0)] = 100_000,
+    lines: Annotated[int, typer.Option(help="lines", min=1)] = 100_000,
+    rules: Annotated[int, typer.Option(help="rules", min=2)] = 100_000,
+    repeats: Annotated[int, typer.Option(help="starts of each sort", min=1)] = 5,
+    store: Annotated[bool, typer.Option(help="write JSON and Markdown to benchmarks/results")] = True,
+) -> None:
+    """Measure a start from a filled store to the first call decided by all rules. Exit status 1 when it takes more than 5 s."""
+    from benchmarks import starting  # noqa: PLC0415 - needs the service and the store
+    from benchmarks.carrier import Carrier  # noqa: PLC0415 - likewise
+
+    _end_at_sigterm()
+    out = report.console()
+    facts = machine.facts()
+    try:
+        carrier = Carrier(blocks, numbers, lines, rules)
+        for found in starting.run(carrier, repeats):
+            out.print(starting.line(found.starts[-1]), highlight=False)
+    except (ServerError, ValueError) as error:
+        out.print(str(error), style="red", markup=False)
+        sys.exit(2)
+    out.print(starting.table(found))
+    if store:
+        settings = {**asdict(carrier), "repeats": repeats}
+        sections = starting.sections(found)
+        written = report.store("start", machine=facts, settings=settings, results=asdict(found), sections=sections)
+        out.print(f"Stored: {written} and .json", highlight=False)
+    if not found.right:
+        sys.exit(1)
+
+
+@runs.command("memory")
+def run_memory(
+    *,
+    numbers: Annotated[int, typer.Option(help="numbers in the table", min=100_000)] = 10_000_000,
+    store: Annotated[bool, typer.Option(help="write JSON and Markdown to benchmarks/results")] = True,
+) -> None:
+    """Measure the memory of a number in the engine. Exit status 1 when it is more than 64 bytes."""
+    from benchmarks import memory  # noqa: PLC0415 - needs the engine
+
+    out = report.console()
+    facts = machine.facts()
+    found = memory.run(numbers)
+    out.print(memory.table(found))
+    if store:
+        results = {"tables": [asdict(one) for one in found]}
+        sections = memory.sections(found)
+        written = report.store("memory", machine=facts, settings={"numbers": numbers}, results=results, sections=sections)
+        out.print(f"Stored: {written} and .json", highlight=False)
+    if not memory.right(found):
+        sys.exit(1)
+
+
 @runs.command("expiry")
 def run_expiry(
     *,
@@ -186,7 +276,11 @@ def run_redirect(
     numbers: Numbers = 10_000,
     first: First = "+493021000000",
     only: Annotated[str, typer.Option(help="some of floor,kamailio,sipproxy")] = ",".join(compare.SERVERS),
-    compare_numbers: Annotated[bool, typer.Option(help="also with a million numbers: by how much does the rate fall?")] = False,
+    compare_numbers: Annotated[bool, typer.Option(help="also with many numbers: what do they cost a call?")] = False,
+    many: Annotated[int, typer.Option(help="that many numbers", min=1)] = MILLION,
+    engine_only: Annotated[
+        bool, typer.Option("--engine-only", help="sipproxy without store and control plane, for more than a few million numbers")
+    ] = False,
     histinfo: Annotated[bool, typer.Option(help="callers offer History-Info, and get it")] = True,
     trains: Annotated[
         bool, typer.Option(help="callers send packets of equal length in trains (UDP_SEGMENT), not one by one")
@@ -207,12 +301,12 @@ def run_redirect(
     out = report.console()
     measurements: list[Measurement] = []
     try:
-        job = Job("redirect", "", NumberPlan(first, numbers), server_core, generator.build(), histinfo)
-        several = (numbers, MILLION) if compare_numbers else ()
+        job = Job("redirect", "", NumberPlan(first, numbers), server_core, generator.build(), histinfo, engine_only=engine_only)
+        several = (numbers, many) if compare_numbers else ()
         source = compare.sizes(job, servers, load, rounds, several) if several else compare.rounds(job, servers, load, rounds)
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
-            progress.add_task("starting and measuring …" + (" (a million numbers take time to load)" if compare_numbers else ""))
+            progress.add_task("starting and measuring …" + (f" ({many:,} numbers take time to load)" if compare_numbers else ""))
             for one in source:
                 measurements.append(one)
                 out.print(report.line(one), highlight=False, style=None if one.right else "red")
@@ -222,16 +316,14 @@ def run_redirect(
         out.print(str(error), style="red", markup=False)
         sys.exit(2)
     summaries = compare.summarise(measurements)
-    notes = [
-        f"{server}: the rate falls by {fall:.1%} from {numbers:,} to {MILLION:,} numbers."
-        for server, fall in compare.rate_falls(measurements, numbers, MILLION).items()
-    ]
+    notes = compare.notes(measurements, numbers, many)
     out.print(report.table(f"Redirected calls, medians ({'trains' if trains else 'single packets'})", summaries))
     for note in notes:
         out.print(note, highlight=False)
     if store:
         settings = {"rounds": rounds, "seconds": seconds, "numbers": numbers, "window": window, "latency_rate": latency_rate}
         settings |= {"histinfo": histinfo, "trains": trains, "server_core": server_core, "generator_core": generator_core}
+        settings |= {"engine_only": engine_only}
         sections = report.comparison_sections(summaries, measurements, notes)
         results = report.as_json(summaries, measurements) | {"notes": notes}
         written = report.store(

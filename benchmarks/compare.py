@@ -97,11 +97,16 @@ def _summary(group: Sequence[Measurement], peer: Sequence[Measurement]) -> Summa
     )
 
 
-def rate_falls(measurements: Sequence[Measurement], small: int, large: int) -> dict[str, float]:
-    """Return by which share each server's rate falls from ``small`` to ``large`` counts of numbers: median over the rounds."""
-    rate = {(one.server, one.numbers, one.round): one.rate for one in measurements}
-    falls: dict[str, list[float]] = {}
-    for (server, numbers, number), value in rate.items():
-        if numbers == small and value and (server, large, number) in rate:
-            falls.setdefault(server, []).append(1 - rate[server, large, number] / value)
-    return {server: median(values) for server, values in falls.items()}
+def notes(measurements: Sequence[Measurement], small: int, large: int) -> list[str]:
+    """Say what the larger count of numbers costs each server: medians over the rounds, each compared within its round."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    of_small = {(one.server, one.round): one for one in measurements if one.numbers == small}
+    for one in measurements:
+        other = of_small.get((one.server, one.round))
+        if one.numbers == large and other is not None and other.rate and other.cpu_us:
+            found.setdefault(one.server, []).append((one.cpu_us / other.cpu_us - 1, 1 - one.rate / other.rate))
+    return [
+        f"{server}: CPU per call changes by {median(cost for cost, _ in pairs):+.1%} and the rate by "
+        f"{-median(fall for _, fall in pairs):+.1%} from {small:,} to {large:,} numbers."
+        for server, pairs in found.items()
+    ]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 OWN_SUFFIX = "00"
-OWN_BASE = "+493023125"
+OWN_BASE = "+494066969"
 OWN_KEEP = 3
 ORDER_TARGET = "+496990009000"
 

@@ -39,6 +39,8 @@ class Job:
     generator: Path
     histinfo: bool = True
     uas: str = "127.0.0.1:5088"
+    engine_only: bool = False
+    """sipproxy: the engine without store and control plane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ def _command(name: str, job: Job, folder: Path) -> list[str]:
         config.write_text(kamailio.configuration(job.role, job.listen, job.plan, uas=job.uas, histinfo=job.histinfo))
         return kamailio.command(config, job.plan)
     target = [sys.executable, "-m", "benchmarks", "target", job.role, "--listen", job.listen, "--uas", job.uas]
-    return [*target, "--first", job.plan.first, "--numbers", str(job.plan.count), "--workers", "1"]
+    target += ["--first", job.plan.first, "--numbers", str(job.plan.count), "--workers", "1"]
+    return [*target, "--engine-only"] if job.engine_only else target
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from benchmarks.carrier import Carrier
 from benchmarks.plan import NumberPlan
 from benchmarks.servers import ServerError, answers
 from benchmarks.target.data import entities
@@ -84,6 +85,8 @@ class Target:
     workers: int
     lines: int = 0
     """Lines that are watched by OPTIONS alone (role probing)."""
+    carrier: Carrier | None = None
+    """Instead of the plan's numbers a carrier's whole domain, one order in 19 out of service (role carrier)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,18 @@ class Served:
     folder: Path
     metrics: str
     """Where its metrics are read."""
+    admin: Path
+    """Its admin socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a service needs for its start: a configuration, and a store that is filled."""
+
+    file: Path
+    store: StoreSettings
+    admin: Path
+    metrics: str
 
 
 def _free_port() -> int:
@@ -119,29 +134,46 @@ def configuration(target: Target) -> str:
 
 async def _fill(settings: StoreSettings, target: Target) -> None:
     async with StoreConnection(settings) as connection:
-        writes = (Put(entity) for entity in entities(target.role, target.plan, target.uas, target.lines))
-        await RulesStore(connection).import_many(writes)
+        held = (
+            target.carrier.with_faults()
+            if target.carrier is not None
+            else entities(target.role, target.plan, target.uas, target.lines)
+        )
+        await RulesStore(connection).import_many(Put(entity) for entity in held)
 
 
 @contextlib.contextmanager
-def serving(target: Target) -> Iterator[Served]:
-    """Fill a new store, run the service on it while the block runs, remove both. `ServerError` when it does not come up."""
+def prepared(target: Target) -> Iterator[Prepared]:
+    """Write the configuration and fill a new store; both are removed in the end."""
     with tempfile.TemporaryDirectory(prefix="sipproxy-bench-") as temporary:
         folder = Path(temporary)
         file = folder / "sipproxy.toml"
         file.write_text(configuration(target))
         loaded = load(file)
         settings = store_settings(loaded.configuration)
-        asyncio.run(_fill(settings, target))
-        log = folder / "log"
-        with log.open("wb") as output:
-            command = [sys.executable, "-m", "sipproxy", "serve", "--config", str(file)]
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        # The first writes after a big load may have to wait for the server's own housekeeping.
+        asyncio.run(_fill(settings.model_copy(update={"timeout_s": 60.0}), target))
+        yield Prepared(file, settings, loaded.configuration.admin_socket, loaded.configuration.metrics.listen)
+
+
+def spawn(ready: Prepared, log: Path) -> subprocess.Popen[bytes]:
+    """Start the service; what it says goes to ``log``."""
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "sipproxy", "serve", "--config", str(ready.file)]
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+
+
+@contextlib.contextmanager
+def serving(target: Target) -> Iterator[Served]:
+    """Fill a new store, run the service on it while the block runs, remove both. `ServerError` when it does not come up."""
+    with prepared(target) as ready:
+        log = ready.file.with_name("log")
+        process = spawn(ready, log)
         try:
-            _wait(process, target, loaded.configuration.admin_socket, log)
-            yield Served(process, settings, folder, loaded.configuration.metrics.listen)
+            _wait(process, target, ready.admin, log)
+            yield Served(process, ready.store, ready.file.parent, ready.metrics, ready.admin)
         finally:
-            _end(process)
+            end(process)
 
 
 def _wait(process: subprocess.Popen[bytes], target: Target, admin: Path, log: Path) -> None:
@@ -166,7 +198,8 @@ def _running(admin: Path) -> bool:
     return isinstance(facts, dict) and facts.get("state") == "running"
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Have the service end, by force if it must be."""
     if process.poll() is None:
         process.terminate()
         try:
