@@ -109,8 +109,9 @@ class Follower:
             return
         self.state = "live"
         entries = await self._entries(wire, block=True)
+        before = self.sequence
         changes = self._take(entries)
-        if changes:
+        if changes or self.sequence > before:  # also behind a note: somebody may wait for its sequence
             yield Batch(tuple(changes), self.sequence, self.epoch)
         if self.synced and time.monotonic() - self._checked > _CHECK_S:
             await self._check(wire)
@@ -180,10 +181,10 @@ class Follower:
             if fields.get(b"l") not in {None, self._token or b""}:  # its predecessor is not the one that we saw
                 self._needed = "rewritten"
                 break
-            self.sequence, self._position, self._token = seq, entry_id.decode(), fields.get(b"w")
             if op == "i":
-                self._needed = "import"
+                self._needed = "import"  # its sequence is reached when that is read
                 break
+            self.sequence, self._position, self._token = seq, entry_id.decode(), fields.get(b"w")
             if isinstance(change, Garbage):
                 self._report(change)
             elif change is not None and self._is_new(change):

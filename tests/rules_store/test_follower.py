@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from routing.model import Customer, Line
-from rules_store import Put, RulesStore, StoreConnection, StoreSettings, schema
+from rules_store import SERVICE, Erasure, Put, RulesStore, StoreConnection, StoreSettings, schema
 from tests.rules_store.following import Following, contents
 
 MakeLine = Callable[..., Line]
@@ -36,6 +36,24 @@ async def test_changes_come_in_order_and_once(connection: StoreConnection, store
         assert following.follower.state == "live"
         assert following.follower.age_s() < 60
         assert following.follower.resyncs == 0
+
+
+async def test_a_note_moves_it_on_and_an_import_does_when_it_is_read(
+    connection: StoreConnection, store: RulesStore, line: MakeLine
+) -> None:
+    async with Following(connection) as following:
+        await store.put(Customer(id="C1", name="x"))
+        erasure = Erasure(connection)
+        found = await erasure.find("C1")
+        await erasure.remove_rules(found, SERVICE)
+        await erasure.remove_traces(found, SERVICE)
+        noted = await store.sequence()
+        await following.until(lambda: following.batches[-1].sequence == noted)
+        imported = (await store.import_many([Put(line("L1"))], staged=True)).sequence
+        await following.until(lambda: (following.batches[-1].sequence, following.batches[-1].complete) == (imported, True))
+        early = [batch for batch in following.batches if batch.sequence >= imported and not batch.resync]
+        assert early == []
+        assert ("line", "L1") in following.state
 
 
 async def test_a_trimmed_stream_is_noticed(settings: StoreSettings, line: MakeLine) -> None:
