@@ -19,6 +19,7 @@ from rules_store.log_codec import Version
 from rules_store.migration import migrate
 from rules_store.pace import Admitted, ChangePace
 from rules_store.repository import RulesStore
+from rules_store.saving import Asker, RuleSaving, Saved
 from rules_store.settings import StoreSettings
 from rules_store.since import Guard, changes_since, unchanged
 from rules_store.types import (
@@ -46,6 +47,7 @@ __all__ = [
     "ANY",
     "SERVICE",
     "Admitted",
+    "Asker",
     "Author",
     "Batch",
     "BindingRow",
@@ -71,7 +73,9 @@ __all__ = [
     "NumberTakenError",
     "Put",
     "Retention",
+    "RuleSaving",
     "RulesStore",
+    "Saved",
     "StoreConnection",
     "StoreError",
     "StoreSettings",

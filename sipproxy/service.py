@@ -22,7 +22,7 @@ from registrar_watch.resolver import Resolver
 from registrar_watch.sites import Site, Sites
 from registrar_watch.watch import RegistrarWatch
 from routing.compile import Compiler
-from rules_store import BindingStore, BrakeStore, ChangePace, Follower, RulesStore, StoreConnection, StoreError, VerdictStore
+from rules_store import BindingStore, BrakeStore, Follower, RuleSaving, RulesStore, StoreConnection, StoreError, VerdictStore
 from rules_store.settings import EMBEDDED
 from sipproxy import last_known, logs
 from sipproxy._engine import BUILD, Engine, SettingsError
@@ -85,7 +85,6 @@ class Service:
         self._secret = secret
         self.connection = StoreConnection(store_settings(configuration))
         self.rules = RulesStore(self.connection)
-        self.pace = ChangePace(self.connection)
         self.events = event_store(self.connection, configuration.history)
         self._watchdog = Watchdog(configuration.limits.event_loop_warn_s)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -127,6 +126,7 @@ class Service:
             ),
             lambda: Follower(self.connection),
         )
+        self.rule_saving = RuleSaving(self.connection, self.supply.lend)
         settings = self.loaded.configuration.history
         save = saver(self.events)
         self.outbox = Outbox(save, node=node_name(settings), boot=new_boot(), limit=settings.waiting)

@@ -18,7 +18,7 @@ from routing.compile import Change, Compiler
 from routing.model import Entity
 from routing.overrides import Changes
 from routing.target_policy import CarrierPolicy
-from rules_store import Batch, Follower
+from rules_store import Batch, Follower, StoreError
 from sipproxy._engine import DeltaError, Engine, RouteTable
 from sipproxy.collection import Collector
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 _INLINE = 200
 """Changes up to this number are some milliseconds of work."""
+_LEND_S = 10.0
+"""How long a save waits for rules as new as the store's: after a large import they are read in full."""
 _LONGEST_SLEEP_S = 1.0
 """How late a date may be after the clock was set or the machine slept: waits are measured by a clock that does neither."""
 
@@ -115,6 +117,16 @@ class Supply:
         """Lend the compiler while nothing changes it."""
         async with self._lock:
             yield self._compiler
+
+    @contextlib.asynccontextmanager
+    async def lend(self, sequence: int) -> "AsyncIterator[Directory]":
+        """Lend the entities as they are compiled once they are the store's at ``sequence``. Raises `StoreError` when that takes long."""
+        try:
+            await asyncio.wait_for(self.reached(sequence), _LEND_S)
+        except TimeoutError:
+            raise StoreError("the rules are being read anew", "Try again in a moment.", retryable=True) from None
+        async with self._lock:
+            yield self._compiler.directory
 
     @property
     def directory(self) -> "Directory":

@@ -1,25 +1,21 @@
 """``divert``: set the targets of a number, block or order, arm and disarm."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from routing.lead import lead_fault
-from routing.model import Block, BlockScope, Diversion, NumberScope, OrderScope, Scope, Target, User
+from routing.model import Block, BlockScope, Diversion, NumberScope, OrderScope, Scope, Target
 from routing.numbers import parse_number, pretty
 from routing.rejection import Fault, RuleRejected
-from routing.review import Review, review
 from routing.rulefile import read_target
 from routing.stays import stays
 from routing.target_policy import TargetPolicy
-from rules_store import ABSENT, ConflictError, NumberTakenError, Stored, StoreError
+from rules_store import ABSENT, Asker, ConflictError, NumberTakenError, Put, Stored, StoreError
 from sipproxy.admin.protocol import Json
 from sipproxy.errors import AdminError
 from sipproxy.operations.arguments import argument, not_stored, rejected
 from sipproxy.operations.authors import operator
-from sipproxy.operations.limits import counted
 
 if TYPE_CHECKING:
     from routing.directory import Directory
@@ -44,37 +40,31 @@ class Place(NamedTuple):
 
 
 async def divert(service: "Service", args: dict[str, Json]) -> Json:
-    """Change one diversion; returns it as it is now stored."""
+    """Change one diversion; returns it as it is now stored. ``user``: on whose behalf, with his rights; else it is staff's."""
     action, what = argument(args, "action", str), argument(args, "what", str)
+    asker = Asker(operator(), argument(args, "user", str, default="") or None)
     try:
         async with service.supply.settled() as compiler:
             place = _place(compiler.directory, what, argument(args, "order", str, default=""))
             change = _change(action, place, args, compiler.directory)
         current = await _current(service, place)
         diversion = change(current.entity if current is not None else None)
-        async with service.supply.settled() as compiler:
-            user = _user(compiler.directory, args)
-            # Switching off is always possible.
-            early = lead_fault(diversion, compiler.directory.registry, datetime.now(UTC), user) if action != "disarm" else None
-            staff = user is None or user.customer is None
-            found = Review((early,), ()) if early else review(diversion, compiler.directory, staff=staff)
-        if found.faults:
-            raise RuleRejected(found.faults)  # noqa: TRY301 - one exit for refusals
-        async with counted(service, place.order, staff=staff) as passed:
-            stored = await service.rules.put(diversion, current.version if current is not None else ABSENT, author=operator())
+        put = Put(diversion, current.version if current is not None else ABSENT)
+        saved = await service.rule_saving.save([put], asker)
     except RuleRejected as error:
         raise rejected(error, "") from None
     except (StoreError, ConflictError, NumberTakenError) as error:
         raise not_stored(error) from None
-    _log.info("diversion changed", id=diversion.id, order=place.order, action=action, version=stored.version)
+    version = saved.versions[0]
+    _log.info("diversion changed", id=diversion.id, order=place.order, action=action, version=version)
     return {
         "id": diversion.id,
         "label": place.label,
         "targets": [_shown(target) for target in diversion.targets],
         "armed": diversion.armed,
-        "version": stored.version,
+        "version": version,
         "state": (_TIMED if diversion.periods else _ARMED) if diversion.armed else _NOT_ARMED,
-        "warnings": [str(warning) for warning in (*found.warnings, *passed)],
+        "warnings": [str(warning) for warning in saved.warnings],
     }
 
 
@@ -118,14 +108,6 @@ def _order_of(directory: "Directory", number: str, order: str) -> str | None:
     now = directory.registry.now
     to_come = (stay for item in directory.registry.dated.with_number(number[1:]) for stay in stays(item))
     return next((stay.order for stay in to_come if stay.end is None or stay.end > now), None)
-
-
-def _user(directory: "Directory", args: dict[str, Json]) -> User | None:
-    """Return on whose behalf it is done, None for staff at the admin socket. Raises `AdminError`."""
-    key = argument(args, "user", str, default="")
-    if key and key not in directory.registry.users:
-        raise AdminError("unknown", f"there is no user {key!r}")
-    return directory.registry.users.get(key)
 
 
 def _change(action: str, place: Place, args: dict[str, Json], directory: "Directory") -> Callable[[Diversion | None], Diversion]:
