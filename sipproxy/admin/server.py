@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from sipproxy.admin.peer import PEER, user_name
+from sipproxy.admin.peer import PEER, person
 from sipproxy.admin.protocol import (
     MAX_LINE,
     Json,
@@ -106,9 +106,9 @@ class AdminServer:
 
     def _may(self, writer: asyncio.StreamWriter) -> bool:
         peer = writer.get_extra_info("socket")
-        _, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+        pid, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
         if uid in {0, os.geteuid()}:
-            PEER.set(user_name(uid))  # for this connection: each has a task, and so a context, of its own
+            PEER.set(person(uid, pid))  # for this connection: each has a task, and so a context, of its own
             return True
         _log.warning("admin connection refused", uid=uid)
         return False

@@ -1,6 +1,7 @@
 """The admin socket: one line in, one line out, errors as data."""
 
 import asyncio
+import os
 import socket
 import stat
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sipproxy.admin.client import AdminClient
+from sipproxy.admin.peer import PEER, person, user_name
 from sipproxy.admin.protocol import Json
 from sipproxy.admin.server import AdminServer
 from sipproxy.errors import AdminError, ConfigurationError, Fault, ServiceNotRunning
@@ -95,3 +97,22 @@ def test_missing_service_says_how_to_start_it(tmp_path: Path) -> None:
     client = AdminClient(tmp_path / "none.sock", "sipproxy serve --config x.toml")
     with pytest.raises(ServiceNotRunning, match=r"sipproxy serve --config x\.toml"):
         client.request("status")
+
+
+async def test_who_asks_has_his_name_and_that_of_the_login_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def who(_: dict[str, Json]) -> Json:
+        return PEER.get()
+
+    own = user_name(os.geteuid())
+    server = AdminServer(tmp_path / "admin.sock", {"who": who})
+    await server.start()
+    said = await ask(tmp_path / "admin.sock", "who")
+    await server.stop()
+    assert said.partition(" (")[0] == own
+    logins = {"anna": "70001", "oneself": str(os.geteuid()), "nobody": str(2**32 - 1), "garbage": "?"}
+    monkeypatch.setattr("sipproxy.admin.peer.PROC", tmp_path)
+    for name, text in logins.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "loginuid").write_text(text, "ascii")
+    found = {name: person(os.geteuid(), name) for name in (*logins, "gone")}
+    assert found == {"anna": f"{own} (70001)", "oneself": own, "nobody": own, "garbage": own, "gone": own}
