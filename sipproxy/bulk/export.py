@@ -21,10 +21,12 @@ from sipproxy.bulk.job import Options, State
 from sipproxy.errors import SipproxyError
 
 FORMS: Final = ("csv", "table", "json", "jsonl")
+ONE_FILE: Final = frozenset({".csv", ".txt", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".xlsx"})
+"""Names that nobody gives to a directory."""
 
 
 def export(state: State, path: Path, form: str, customer: str = "", *, options: Options, secrets: bool = False) -> int:
-    """Write the files; returns how many entities are in them. Raises `SipproxyError`."""
+    """Write the files; returns how many entities are in them, of a table of numbers how many rows. Raises `SipproxyError`."""
     known = state.entities()
     if customer and ("customer", customer) not in known:
         raise SipproxyError(f"there is no customer {customer!r}", "sipproxy export without --customer has all of them")
@@ -32,13 +34,15 @@ def export(state: State, path: Path, form: str, customer: str = "", *, options: 
     scope = Replace("customer", customer) if customer else Replace("all")
     chosen: list[Entity] = [entity for entity in known.values() if inside(entity, scope, orders)]
     if form == "csv":
-        if path.suffix and path.suffix.casefold() != ".zip" and not path.is_dir():
+        if path.suffix.casefold() in ONE_FILE and not path.is_dir():
             raise SipproxyError(f"{path} is one file; tables are several", "name a directory or a .zip, or take --format table")
         write_tables(path, tables(chosen, secrets=secrets))
     elif form == "table":
         held = {(KIND_OF[type(entity)], entity.id) for entity in chosen}
         directory = directory_of(known.values(), datetime.now(UTC))
-        write_file(path, write_simple(directory, lambda entity: (KIND_OF[type(entity)], entity.id) in held))
+        data = write_simple(directory, lambda entity: (KIND_OF[type(entity)], entity.id) in held)
+        write_file(path, data)
+        return max(data.count(b"\n") - 1, 0)
     elif form == "json":
         chosen = [entity for entity in chosen if not isinstance(entity, User)]
         write_file(path, _document(chosen, options, secrets=secrets))

@@ -1,6 +1,5 @@
 """The files of an import or export: a directory, a zip archive, or one file. Nothing here knows what is in them."""
 
-import os
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from sipproxy.errors import SipproxyError
+from sipproxy.private_file import private_file
 
 MAX_BYTES: Final = 1024 * 1024 * 1024
 """All files of an import together, unpacked: a domain of a million numbers has about 150 MB."""
@@ -22,6 +22,7 @@ _FORMS: Final[Mapping[str, Form]] = {
     ".yaml": "document",
     ".yml": "document",
 }
+_WORKBOOKS: Final = frozenset({".xlsx", ".xlsm", ".xls", ".ods"})
 ENDINGS: Final = ", ".join(_FORMS)
 
 
@@ -41,6 +42,8 @@ def read_source(path: Path) -> Source:
         if path.suffix.casefold() == ".zip":
             return _zipped(path)
         form = _FORMS.get(path.suffix.casefold())
+        if path.suffix.casefold() in _WORKBOOKS:
+            raise SipproxyError(f"{path} is a workbook", "save its sheet as CSV UTF-8, and import that")
         if form is None:
             raise SipproxyError(f"{path}: what is in it cannot be told by its name", f"name it with one of {ENDINGS}, .zip")
         _bounded(path.stat().st_size, path)
@@ -99,15 +102,6 @@ def write_tables(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read; it appears whole or not at all."""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as out:
-                out.write(data)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise SipproxyError(f"{path} cannot be written: {error.strerror}", "name a place that you can write to") from None
+    """Write a file that only its owner can read; it appears whole or not at all. Raises `SipproxyError`."""
+    with private_file(path) as out:
+        out.write(data)

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from sipproxy.commands.output import AsJson, ConfigFile, SocketPath, connect, errors, output, print_json
-from sipproxy.errors import SipproxyError
+from sipproxy.private_file import private_file
 
 app = typer.Typer(help="Data protection: what is stored about a customer, given out or erased.", no_args_is_help=True)
 
@@ -28,12 +28,8 @@ def export(
     if to is None:
         print_json(found)
         return
-    try:
-        to.touch(mode=0o600)
-        to.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    except OSError as error:
-        message = f"{to} cannot be written: {error.strerror}"
-        raise SipproxyError(message, "name another file") from None
+    with private_file(to) as file:
+        file.write(json.dumps(found, indent=2, ensure_ascii=False).encode() + b"\n")
     errors.print(f"written to {escape(str(to))}")
 
 
@@ -51,7 +47,7 @@ def erase(
     """Erase a customer: orders, lines, numbers, rules, users, registrations, events, calls, versions. It cannot be undone."""
     client = connect(config, socket)
     if confirm is None:
-        confirm = typer.prompt(f"Everything about customer {customer} is lost. Type the customer number again")
+        confirm = typer.prompt(f"Everything about customer {customer} is lost. Type the customer number again", err=True)
     done = client.request("customer", action="erase", customer=customer, confirm=confirm)
     if as_json:
         print_json(done)

@@ -5,16 +5,15 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from sipproxy.commands.output import AsJson, ConfigFile, SocketPath, connect, errors, output, print_json
-from sipproxy.errors import SipproxyError
+from sipproxy.private_file import private_file
 from sipproxy.telling import clock
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -29,7 +28,7 @@ def log(
     *,
     what: Annotated[
         str | None,
-        typer.Argument(metavar="[KIND:ID|VERSION]", help="One entity, e.g. diversion:A-1.order or line:L1, or one version."),
+        typer.Argument(metavar="KIND:ID|VERSION", help="One entity, e.g. diversion:A-1.order or line:L1, or one version."),
     ] = None,
     customer: Customer = None,
     since: Annotated[str, typer.Option("--since", help=When)] = "30d",
@@ -41,7 +40,7 @@ def log(
 ) -> None:
     """Show who changed what and when, newest first; of one entity its whole history."""
     asked: dict[str, Any] = {"limit": limit}
-    if what is not None and what.isdigit():
+    if what is not None and what.isascii() and what.isdigit():
         asked |= {"version": int(what), "write": True}
     elif what is not None:
         kind, colon, entity_id = what.partition(":")
@@ -86,6 +85,8 @@ def undo(
         output.print(f"[dim]and {more} more[/]")
     if dry_run:
         output.print("[yellow]dry run:[/] nothing was written")
+    elif not done["versions"]:
+        output.print("nothing was written: of what that version changed, nothing is there any more")
     else:
         output.print(f"[green]version {version} is taken back[/] (as version {done['versions'][0]})")
 
@@ -102,31 +103,16 @@ def audit(
     """Export the log as JSON lines, newest first, without secrets."""
     client, asked = connect(config, socket), _span(since, until, customer)
     count, before = 0, None
-    with _opened(to) as file:
+    with contextlib.nullcontext(sys.stdout.buffer) if to is None else private_file(to) as file:
         while True:
             answer = client.request("audit", **asked, before=before)
             for entry in answer["versions"]:
-                file.write(json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n")
+                file.write(json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
             count, before = count + len(answer["versions"]), answer["next"]
             if before is None:
                 break
     if to is not None:
         errors.print(f"{count} versions written to {escape(str(to))}")
-
-
-@contextlib.contextmanager
-def _opened(to: Path | None) -> Iterator[TextIO]:
-    """Open the file, or lend standard output. Raises `SipproxyError`."""
-    if to is None:
-        yield sys.stdout
-        return
-    try:
-        to.touch(mode=0o600)
-        with to.open("w", encoding="utf-8") as file:
-            yield file
-    except OSError as error:
-        message = f"{to} cannot be written: {error.strerror}"
-        raise SipproxyError(message, "name another file") from None
 
 
 def _span(since: str | None, until: str | None, customer: str | None) -> dict[str, Any]:

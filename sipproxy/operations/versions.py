@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 _MOST = 10_000
+_LAST = 2**53
+"""No store gets there, and what is larger is no number to it."""
 _PAGE = 1000
 _SHOWN = 200
 
@@ -46,10 +48,11 @@ async def log(service: "Service", args: dict[str, Json]) -> Json:
     keeper, limit = VersionLog(service.connection), max(1, min(argument(args, "limit", int, 50), _MOST))
     try:
         if "version" in args:
-            wanted = argument(args, "version", int)
+            wanted = min(max(argument(args, "version", int), 0), _LAST)
             entry = await keeper.version(wanted)
             if entry is None:
-                raise _gone(VersionGoneError(wanted))
+                message = f"there is no version {wanted} in the log"
+                raise AdminError("gone", message, "it never was a change, or is older than what is kept (versions.keep_days)")
             found = await keeper.between(entry.first, entry.last) if argument(args, "write", bool, default=False) else [entry]
         elif "kind" in args:
             kind = argument(args, "kind", str)
@@ -88,7 +91,7 @@ async def audit(service: "Service", args: dict[str, Json]) -> Json:
 
 async def undo(service: "Service", args: dict[str, Json]) -> Json:
     """Take a version back, with ``write`` all that was written with it; ``dry_run`` says what would be written."""
-    version, note = argument(args, "version", int), argument(args, "note", str, "")
+    version, note = min(max(argument(args, "version", int), 0), _LAST), argument(args, "note", str, "")
     whole, force = argument(args, "write", bool, default=False), argument(args, "force", bool, default=False)
     keeper = Undo(service.connection)
     try:

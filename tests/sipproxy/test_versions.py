@@ -93,6 +93,7 @@ async def test_what_is_not_in_the_log_is_told(service: RunningService) -> None:
 
 
 async def test_the_commands_show_take_back_and_export(service: RunningService, tmp_path: Path) -> None:
+    await change(service, "0171 3920013")
     done = await change(service, "0171 3920014")
     shown = await run(service, "log", f"diversion:{done['id']}")
     assert shown.returncode == 0
