@@ -1,5 +1,6 @@
 """``sipproxy load``: customers, orders, lines, numbers and diversions from a YAML or JSON file."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,8 @@ from sipproxy.commands.output import AsJson, ConfigFile, SocketPath, connect, ou
 from sipproxy.errors import SipproxyError
 
 _SHOWN = 20
+_LARGEST = 16 * 1024 * 1024
+"""About 150,000 numbers."""
 
 
 def load(
@@ -23,6 +26,10 @@ def load(
 ) -> None:
     """Load a document into the store. It is checked whole first; faults are listed with their place."""
     try:
+        size = file.stat().st_size
+        if size > _LARGEST:
+            message = f"{file} is too large for the running service to check beside calls ({size:,} bytes, at most {_LARGEST:,})"
+            raise SipproxyError(message, f"sipproxy import {shlex.quote(str(file))} checks it in a process of its own")
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else f"not UTF-8 at byte {error.start}"

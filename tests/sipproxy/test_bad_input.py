@@ -162,3 +162,12 @@ def test_a_document_is_loaded_after_all_that(shared: Service, tmp_path: Path) ->
     file = tmp_path / "good.json"
     file.write_text(json.dumps(document(gateway=5999)), encoding="utf-8")
     assert "dry run" in shared.run("load", str(file), "--dry-run")
+
+
+def test_a_file_that_would_end_the_service_is_refused(shared: Service, tmp_path: Path) -> None:
+    deep, large = tmp_path / "deep.yaml", tmp_path / "large.yaml"
+    deep.write_text("customers: " + "[" * 100_000 + "]" * 100_000, "utf-8")
+    assert "nested too deeply" in " ".join(refused(shared, "load", str(deep)))
+    with large.open("wb") as file:
+        file.truncate(1024**3)
+    assert "sipproxy import" in " ".join(refused(shared, "load", str(large)))

@@ -40,3 +40,34 @@ def test_text_that_does_not_parse_names_the_line(name: str, text: str, line: int
 def test_yaml_tags_that_run_code_are_refused() -> None:
     with pytest.raises(AdminError):
         read_document("a.yaml", "!!python/object/apply:os.system [true]")
+
+
+_LAUGHS = (
+    "a: &a ["
+    + "1," * 10
+    + "]\n"
+    + "".join(f"{chr(98 + level)}: &{chr(98 + level)} [{','.join([f'*{chr(97 + level)}'] * 10)}]\n" for level in range(9))
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("deep.yaml", "customers: " + "[" * 100_000 + "]" * 100_000, "nested too deeply"),
+        ("deep.yaml", "customers:" + "".join(f"\n{' ' * level}- " for level in range(100)), "nested too deeply"),
+        ("deep.json", '{"customers": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+        ("laughs.yaml", _LAUGHS, "its aliases stand for too much"),
+        ("circle.yaml", "customers: &a [*a]", "it contains itself"),
+    ],
+    ids=["brackets", "lines", "json", "laughs", "circle"],
+)
+def test_what_would_end_the_process_or_fill_its_memory_is_refused(name: str, text: str, why: str) -> None:
+    with pytest.raises(AdminError) as refused:
+        read_document(name, text)
+    assert why in refused.value.faults[0].message
+    assert lines_of(text) == {}
+
+
+def test_what_is_said_once_may_be_used_again() -> None:
+    found = read_document("a.yaml", "x: &site {id: s}\ncustomers: [*site, *site]")
+    assert found["customers"] == [{"id": "s"}, {"id": "s"}]
