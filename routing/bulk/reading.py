@@ -74,7 +74,8 @@ def read_tables(files: Mapping[str, bytes], reading: Reading, tell: Tell = lambd
     for name in files:
         kind = FILES.get(name.rpartition("/")[2].casefold().removesuffix(".csv"))
         if kind is None:
-            reading.faults.add(fault("file_unknown", name, file=name, known=", ".join(f"{stem}.csv" for stem in FILES)))
+            slug = "table_unknown" if len(files) == 1 else "file_unknown"
+            reading.faults.add(fault(slug, name, file=name, known=", ".join(f"{stem}.csv" for stem in FILES)))
         else:
             sheets[kind] = name
             reading.kinds.add(kind)

@@ -72,7 +72,7 @@ class Cells:
             return None
         try:
             found = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             self.faults.append(fault("line_json", self.at(column), why=str(error)[:80]))
             return None
         if isinstance(found, kind):

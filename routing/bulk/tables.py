@@ -15,6 +15,8 @@ MAX_ROWS: Final = 2_000_000
 _DELIMITERS: Final = ";,\t"
 _NULS: Final = 0.3
 """Text of Latin letters in UTF-16 is half NUL bytes."""
+_NO_TEXT: Final = 0.6
+"""With more NUL bytes than that it is no text in any encoding."""
 
 
 class Row(NamedTuple):
@@ -84,6 +86,8 @@ def decode(data: bytes, name: str) -> str:
         if data.startswith((b"\xff\xfe", b"\xfe\xff")):
             return data.decode("utf-16")
         sample = data[:4000]
+        if sample.count(0) > _NO_TEXT * len(sample):
+            raise reject("table_text", name, why="it is full of NUL bytes")
         if sample and sample.count(0) > _NULS * len(sample):
             return data.decode("utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be")
         try:

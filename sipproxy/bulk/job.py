@@ -158,14 +158,11 @@ def _counted(step: str, total: int, progress: Progress) -> Tell:
 
 
 def _simple(source: Source) -> Table | None:
-    """Return the only table if it is one of numbers and targets."""
+    """Return the only table if it is one of numbers and targets. Raises `RuleRejected` for one that cannot be read."""
     if len(source.files) != 1:
         return None
     ((name, data),) = source.files.items()
-    try:
-        table = Table(name, data)
-    except RuleRejected:
-        return None  # it is told when it is read
+    table = Table(name, data)
     return table if is_simple(table) else None
 
 
@@ -265,6 +262,7 @@ async def apply(
         return Applied(await rules.sequence(), 0, staged=False)
     if len(writes) <= SMALL:
         await unchanged(connection, prepared.guard)
+        progress("switch", 0, len(writes))
         versions = await to_the_end(rules.write_many(writes, author=author, note=note, undoes=undoes))
         progress("switch", len(writes), len(writes))
         return Applied(versions[0], len(writes), staged=False)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from routing.bulk.check import KIND_OF, Name, check_with
 from routing.bulk.diff import compare
 from routing.bulk.reading import Reading
+from routing.target_policy import NATIONAL
 from rules_store import ABSENT, Author, Delete, Expect, Guard, Put, StoreConnection, Undo, VersionLog, Write
-from sipproxy.bulk.job import Applied, Prepared, Progress, State, apply, matters, name_of, silent
+from sipproxy.bulk.job import Applied, Options, Prepared, Progress, State, apply, matters, name_of, silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,8 @@ class Rollback:
     """What the import wrote and somebody changed after it; nothing is written there."""
 
 
-async def plan(connection: StoreConnection, import_version: int, state: State) -> Rollback:
-    """Say what taking back an import would do.
+async def plan(connection: StoreConnection, import_version: int, state: State, options: Options | None = None) -> Rollback:
+    """Say what taking back an import would do; of ``options`` what may be a target counts.
 
     Raises `VersionGoneError`, `StoreError`, and `BulkRejected` when what stood there before no longer fits with what is there now.
     """
@@ -51,7 +52,7 @@ async def plan(connection: StoreConnection, import_version: int, state: State) -
     reading = Reading(known, "", now=now)
     for entity in puts:
         reading.take(f"{KIND_OF[type(entity)]} {entity.id}", entity)
-    check_with(reading, gone)
+    check_with(reading, gone, carrier=options.carrier if options is not None else NATIONAL)
     reading.faults.raise_if_any()
     diff = compare(puts, known, gone, now)
     return Rollback(

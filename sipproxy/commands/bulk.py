@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -11,18 +12,17 @@ from typing import Annotated, Any, Final, Self, TypeVar
 import typer
 from rich.markup import escape
 
-from routing.bulk.faults import BulkRejected
 from routing.bulk.scope import parse_replace
 from routing.rejection import RuleRejected
-from rules_store import Author, ConflictError, NumberTakenError, StoreConnection, StoreError, VersionGoneError
+from rules_store import Author, ConflictError, NumberTakenError, StoreConnection, StoreError, StoreSettings, VersionGoneError
 from sipproxy import logs
-from sipproxy.admin.peer import user_name
+from sipproxy.admin.peer import person, user_name
 from sipproxy.bulk import export as exporting
 from sipproxy.bulk import job, rollback
 from sipproxy.bulk.collection import no_collection
 from sipproxy.bulk.files import read_source
 from sipproxy.commands.bulk_output import SHOWN, Steps, print_diff, print_faults, print_notes
-from sipproxy.commands.output import AsJson, ConfigFile, output, print_json
+from sipproxy.commands.output import AsJson, ConfigFile, errors, output, print_json
 from sipproxy.config.load import Loaded
 from sipproxy.config.load import load as load_configuration
 from sipproxy.config.sockets import usual_file
@@ -47,6 +47,7 @@ class _Session:
         logs.set_up("console", "WARNING")
         self.loaded: Loaded = load_configuration(file)
         settings = store_settings(self.loaded.configuration)
+        _refuse_strangers(settings)
         self.connection = StoreConnection(settings.model_copy(update={"timeout_s": max(settings.timeout_s, _LONG_S)}))
         self._runner = asyncio.Runner()
 
@@ -67,6 +68,21 @@ class _Session:
             raise not_stored(error) from None
         except VersionGoneError as error:
             raise SipproxyError(str(error), "sipproxy import prints the id that --rollback wants") from None
+
+
+def _refuse_strangers(settings: StoreSettings) -> None:
+    """Raise `SipproxyError` for anybody but the owner of an embedded store's files, also for root.
+
+    Where no service runs, the store is started here; what it writes would be ours, and the service could not open it any more.
+    """
+    try:
+        owner = settings.data_dir.stat().st_uid if settings.embedded else os.geteuid()
+    except OSError:
+        return  # not there yet, or not to be looked into: that is told when it is opened
+    if owner != os.geteuid():
+        name = user_name(owner)
+        message = f"the store in {settings.data_dir} belongs to {name}, and you are {user_name(os.geteuid())}"
+        raise SipproxyError(message, f"run it as that user: sudo -u {name} {shlex.join(('sipproxy', *sys.argv[1:]))}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +112,9 @@ def import_(
     expect: Annotated[
         str, typer.Option(metavar="PLAN", help="Do exactly what the dry run of this plan has shown, or nothing.")
     ] = "",
-    undo: Annotated[int | None, typer.Option("--rollback", metavar="ID", help="Go back to before the import of this id.")] = None,
+    undo: Annotated[
+        int | None, typer.Option("--rollback", min=1, max=2**53, metavar="ID", help="Go back to before this import.")
+    ] = None,
     keep_changes: Annotated[
         bool, typer.Option("--keep-changes", help="With --rollback: leave alone what was changed since; else that is refused.")
     ] = False,
@@ -105,25 +123,38 @@ def import_(
     config: ConfigFile = None,
 ) -> None:
     """Import customers, orders, lines, numbers and rules. All is checked first and shown; then all is switched at once, or nothing."""
-    if (path is None) == (undo is None):
-        raise typer.BadParameter("name a FILE or DIR, or --rollback ID")
     manner = _Manner(dry_run, not yes, as_json, expect)
+    _agreeing(manner, path, undo, scoped=bool(replace or customer), keep_changes=keep_changes)
     with no_collection(), _Session(config) as session, Steps(quiet=as_json) as steps:
         try:
             if path is not None:
                 _import(session, steps, path, _options(session, replace, customer), manner)
             elif undo is not None:
                 _roll_back(session, steps, undo, manner, keep_changes=keep_changes)
-        except BulkRejected as refused:
+        except RuleRejected as refused:
             steps.rest()
             print_faults(refused, as_json=as_json)
             raise typer.Exit(1) from None
-        except RuleRejected as refused:
-            raise SipproxyError(str(refused)) from None
         except KeyboardInterrupt:
             steps.rest()
-            output.print("[yellow]interrupted:[/] nothing was changed")
+            # The first ctrl-C at the switch waits for its end; a second one does not.
+            if steps.is_switching:
+                errors.print("[red]interrupted at the switch:[/] it may have been done; sipproxy log shows whether it was")
+            else:
+                errors.print("[yellow]interrupted:[/] nothing was changed")
             raise typer.Exit(_INTERRUPTED) from None
+
+
+def _agreeing(manner: _Manner, path: Path | None, undo: int | None, *, scoped: bool, keep_changes: bool) -> None:
+    """Raise `typer.BadParameter` for options that do not go together: none is left out in silence."""
+    if (path is None) == (undo is None):
+        raise typer.BadParameter("name a FILE or DIR, or --rollback ID")
+    if undo is not None and scoped:
+        raise typer.BadParameter("--replace and --customer are for a FILE or DIR; --rollback takes an import back whole")
+    if undo is None and keep_changes:
+        raise typer.BadParameter("--keep-changes is for --rollback")
+    if manner.as_json and manner.ask and not manner.dry_run:
+        raise typer.BadParameter("--json asks nobody: add --dry-run or --yes")
 
 
 def _options(session: _Session, replace: str = "", customer: str = "") -> job.Options:
@@ -142,12 +173,9 @@ def _import(session: _Session, steps: Steps, path: Path, options: job.Options, m
     state = session.run(job.read_state(session.connection, steps))
     prepared = job.prepare(source, state, options, steps)
     steps.rest()
-    if manner.expect and manner.expect != prepared.plan:
-        message = f"the store or the file is not what it was at the dry run of plan {manner.expect} (now {prepared.plan})"
-        raise SipproxyError(message, "look at the difference anew: --dry-run")
     if not _agreed(prepared, manner):
         return
-    author = Author(user_name(os.getuid()), "import", str(path))
+    author = Author(person(os.geteuid()), "import", str(path))
     applied = session.run(job.apply(session.connection, prepared, author, note=f"import {path.name}", progress=steps))
     steps.rest()
     _done(applied, prepared, manner)
@@ -155,7 +183,7 @@ def _import(session: _Session, steps: Steps, path: Path, options: job.Options, m
 
 def _roll_back(session: _Session, steps: Steps, version: int, manner: _Manner, *, keep_changes: bool) -> None:
     state = session.run(job.read_state(session.connection, steps))
-    planned = session.run(rollback.plan(session.connection, version, state))
+    planned = session.run(rollback.plan(session.connection, version, state, _options(session)))
     steps.rest()
     since = [f"{kind} {key}" for kind, key in planned.changed_since]
     if since:
@@ -166,14 +194,17 @@ def _roll_back(session: _Session, steps: Steps, version: int, manner: _Manner, *
             output.print(f"kept as they are now: {escape(named)}", soft_wrap=True)
     if not _agreed(planned.prepared, manner):
         return
-    author = Author(user_name(os.getuid()), "cli", "import --rollback")
+    author = Author(person(os.geteuid()), "cli", "import --rollback")
     applied = session.run(rollback.carry_out(session.connection, planned, author, steps))
     steps.rest()
     _done(applied, planned.prepared, manner)
 
 
 def _agreed(prepared: job.Prepared, manner: _Manner) -> bool:
-    """Show what would be done, and return whether it shall be."""
+    """Show what would be done, and return whether it shall be. Raises `SipproxyError` when it is not what was expected."""
+    if manner.expect and manner.expect != prepared.plan:
+        message = f"the store or the file is not what it was at the dry run of plan {manner.expect} (now {prepared.plan})"
+        raise SipproxyError(message, "look at the difference anew: --dry-run")
     if manner.as_json:
         if manner.dry_run or not prepared.writes:
             print_json({"plan": prepared.plan, **prepared.diff.as_json(), "warnings": [str(one) for one in prepared.told]})
@@ -215,4 +246,7 @@ def export(
         state = session.run(job.read_state(session.connection, steps))
         steps.rest()
         count = exporting.export(state, path, form, customer, options=_options(session), secrets=secrets)
-    output.print(f"[green]written:[/] {count:,} entities to {escape(str(path))}")
+    what = "rows" if form == "table" else "entities"
+    output.print(f"[green]written:[/] {count:,} {what} to {escape(str(path))}")
+    if form == "json":
+        errors.print("[dim]A load file has neither users nor operators' wishes; csv and jsonl have them.[/]")

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from routing.bulk.diff import Change, Diff
-from routing.bulk.faults import BulkRejected
-from routing.rejection import RuleWarning
+from routing.bulk.faults import BulkRejected, Faults
+from routing.rejection import RuleRejected, RuleWarning
 from sipproxy.commands.output import errors, output, print_json
 
 SHOWN = 20
@@ -61,6 +61,11 @@ class Steps:
             self._tasks[step] = self._progress.add_task(_STEPS.get(step, step), total=total or None)
             self._progress.start()
         self._progress.update(self._tasks[step], completed=done, total=total or None)
+
+    @property
+    def is_switching(self) -> bool:
+        """Whether the last step was begun."""
+        return "switch" in self._tasks
 
     def rest(self) -> None:
         """Let the bars stand as they are, so that something can be printed or asked."""
@@ -114,7 +119,7 @@ def _print_change(change: Change) -> None:
 
 
 def _short(value: Any) -> str:
-    text = "–" if value is None else str(value)
+    text = "–" if value is None or value == "" else str(value)
     return text if len(text) <= 120 else f"{text[:119]}…"  # noqa: PLR2004 - about a line
 
 
@@ -123,8 +128,9 @@ def _more(count: int) -> None:
         output.print(f"  … and {count - SHOWN:,} more", style="dim")
 
 
-def print_faults(refused: BulkRejected, *, as_json: bool) -> None:
+def print_faults(found: RuleRejected, *, as_json: bool) -> None:
     """Print one message a fault with its row and column, and how many there are."""
+    refused = found if isinstance(found, BulkRejected) else _counted(found)
     if as_json:
         print_json(
             {
@@ -142,4 +148,15 @@ def print_faults(refused: BulkRejected, *, as_json: bool) -> None:
         errors.print(f"{where}: {one.message}" if where else one.message, style="red", markup=False, soft_wrap=True)
     shown = min(len(refused.faults), 5 * SHOWN)
     rest = f" ({shown} shown)" if refused.count > shown else ""
-    errors.print(f"{refused.count:,} faults in {refused.rows:,} rows{rest}; nothing was changed.")
+    counted = f"{_some(refused.count, 'fault')} in {_some(refused.rows, 'row')}"
+    errors.print(f"{counted}{rest}; nothing was changed.")
+
+
+def _counted(found: RuleRejected) -> BulkRejected:
+    faults = Faults()
+    faults.add(*found.faults)
+    return BulkRejected(faults)
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

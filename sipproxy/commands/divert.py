@@ -38,7 +38,7 @@ def set_targets(
     config: ConfigFile = None,
     socket: SocketPath = None,
 ) -> None:
-    """Set the targets of a diversion and arm it, e.g. sipproxy divert set +493023125010 --to 017139200 10."""
+    """Set the targets of a diversion and arm it, e.g. sipproxy divert set +493023125010 --to '0171 3920010'."""
     _show(connect(config, socket).request("divert", action="set", what=what, to=to, armed=not disarmed, order=order))
 
 

@@ -149,7 +149,7 @@ def test_a_file_that_cannot_be_right_is_refused_at_its_place(text: str | bytes, 
 
 
 def test_a_file_of_another_name_is_refused() -> None:
-    assert [item.type for item in read("id\n", "nummern.csv").faults.kept] == ["file_unknown"]
+    assert [item.type for item in read("id\n", "nummern.csv").faults.kept] == ["table_unknown"]
 
 
 def test_a_quoted_line_end_does_not_shift_the_rows() -> None:

@@ -281,7 +281,8 @@ async def test_what_a_load_file_cannot_say_is_told(connection: StoreConnection, 
     ("name", "data", "why"),
     [
         ("empty", None, "holds no tables"),
-        ("x.xlsx", b"PK", "cannot be told by its name"),
+        ("x.xlsx", b"PK", "is a workbook"),
+        ("x.pdf", b"PDF", "cannot be told by its name"),
         ("x.zip", b"no archive", "cannot be read"),
         ("missing.csv", None, "cannot be read"),
     ],
@@ -386,7 +387,7 @@ async def test_a_running_service_follows_an_import_and_its_way_back() -> None:
         argv = ("import", str(folder), "--yes", "--json", "--config", str(service.config))
         done = await asyncio.to_thread(command, service.folder, *argv)
         assert done.returncode == 0, done.stderr
-        await _follows(service, "r-3")
+        await _follows(service, "A-1001.n493023125010")
         back = ("import", "--rollback", str(json.loads(done.stdout)["id"]), "--yes", "--config", str(service.config))
         assert (await asyncio.to_thread(command, service.folder, *back)).returncode == 0
         await _follows(service, None)
