@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from routing.blocks import decompose, is_range
 from routing.directory import Directory
 from routing.model import (
     Block,
@@ -155,7 +156,20 @@ class _Marker:
             self.marks.digits.add(scope.number[1:])
         elif isinstance(scope, BlockScope | RangeScope):
             block = self.registry.blocks.get(scope.block)
-            if block is not None:
+            if block is not None and isinstance(scope, RangeScope):
+                self.part(block, scope)
+            elif block is not None:
                 self.within(block)
         else:
             self.numbers_of(diversion.order)
+
+    def part(self, block: Block, scope: RangeScope) -> None:
+        """Mark the entries of a part of a block and the numbers with an entry of their own in it."""
+        if not is_range(scope.first, scope.last):
+            return  # such a rule is for nothing
+        prefixes = tuple(block.base[1:] + prefix for prefix in decompose(scope.first, scope.last))
+        held = {key for key in self.directory.prefixes.held.get(block.id, ()) if key.startswith(prefixes)}
+        self.marks.keys |= held
+        self.marks.digits |= held
+        for prefix in prefixes:
+            self.marks.digits.update(self.registry.watched_below(prefix))
