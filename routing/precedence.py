@@ -33,8 +33,8 @@ class Considered:
     """English sentences: why it applies or does not."""
     reason: Reason = "applies"
     context: Mapping[str, str] = field(default_factory=dict)
-    """What the text was built from: ``what`` the rule is for, and ``winner``, ``plan``, ``on`` (the plan that is), ``period`` and
-    ``ring_times`` where they matter."""
+    """What the text was built from: ``what`` the rule is for, and ``winner``, ``plan``, ``on`` (the plan that is), ``period`` or
+    ``phone_system_period``, and ``ring_times`` where they matter."""
 
 
 def level_of(diversion: Diversion) -> Level:
@@ -110,8 +110,10 @@ def _of_winner(diversion: Diversion, standing: Standing | None) -> Mapping[str, 
     found: dict[str, str] = {}
     if diversion.plan is not None:
         found["plan"] = diversion.plan
-    if standing is not None and standing.period:
-        found["period"] = standing.period
+    if standing is not None and standing.index is not None:
+        # A period for the phone system alone leaves the other targets as they are.
+        key = "period" if diversion.periods[standing.index].targets else "phone_system_period"
+        found[key] = standing.period
     now = standing if standing is not None else diversion
     if any(target.ring_s is not None for target in (*now.targets, *now.phone_system_targets)):
         found["ring_times"] = RING_TIMES
@@ -133,6 +135,11 @@ def _text(reason: Reason, context: Mapping[str, str], rest: Rest | None) -> str:
                 sentences.append(f"Its plan {context['plan']!r} is on.")
             if "period" in context:
                 sentences.append(f"Its targets are those for these times ({context['period']}).")
+            if "phone_system_period" in context:
+                times = f"these times ({context['phone_system_period']})"
+                sentences.append(
+                    f"When only the phone system is out its targets are those for {times}, for any other fault its own."
+                )
             return " ".join([*sentences, *([RING_TIMES] if "ring_times" in context else [])])
         case _:
             why = rest.text if rest is not None else ""

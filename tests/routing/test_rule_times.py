@@ -305,6 +305,8 @@ def test_a_period_for_the_phone_system_alone_leaves_the_targets_for_other_faults
     outcome = stage.table.outcome(CALLED)
     assert outcome is not None
     assert outcome[2] == ((DAY[1:], None), ("phone system", None), (PHONES[1:], None))
+    said = "When only the phone system is out its targets are those for these times (night), for any other fault its own."
+    assert stage.texts()["block"][1].endswith(said)
 
 
 def test_targets_for_the_phone_system_are_better_than_none_when_the_others_are_barred() -> None:
