@@ -6,12 +6,14 @@ from typing import Final
 from routing.linefile import is_address
 from routing.model import Block, Entity, Line, Number, Order, User
 from routing.names import name_of
+from routing.number_kinds import NumberKind, classify
 from routing.products import PRODUCTS, product
 from routing.rejection import Fault, fault
 from routing.stays import date_faults
 
 _LONGEST_USER: Final = 128
 _STAFF: Final = frozenset(("operator", "auditor"))
+_NO_SUBSCRIBER: Final = frozenset((NumberKind.EMERGENCY, NumberKind.SHORT_CODE, NumberKind.SATELLITE))
 
 
 def single_faults(place: str, entity: Entity, order: Order | None, registrars: Collection[str]) -> Iterator[Fault]:
@@ -31,6 +33,7 @@ def single_faults(place: str, entity: Entity, order: Order | None, registrars: C
             for found in date_faults(entity):
                 yield Fault(found.type, f"{place}.{found.location.replace('.', '_')}", found.message, found.context)
             yield from _kind_of_number(place, entity, order)
+            yield from _number(place, entity)
         case User():
             yield from _user(place, entity)
         case _:
@@ -49,6 +52,17 @@ def _kind_of_number(place: str, entity: Number | Block, order: Order | None) -> 
     if held is not None and kind not in held.numbers:
         what, instead = ("blocks", "numbers") if kind == "block" else ("single numbers", "blocks")
         yield fault("order_numbers", f"{place}.order", product=held.name, what=what, instead=instead)
+
+
+def _number(place: str, entity: Number | Block) -> Iterator[Fault]:
+    """Yield what canonical digits alone tell; what was typed was looked at when it was read, what is in JSON lines was not."""
+    text, column = (entity.number, "number") if isinstance(entity, Number) else (entity.base, "base")
+    kind, what = classify(text[1:])
+    if kind in _NO_SUBSCRIBER:
+        why = f"it is no subscriber's number ({what or kind.value})"
+        yield fault("field_value", f"{place}.{column}", text=text, why=why)
+    elif text.startswith("+490"):
+        yield fault("number_zero_after_country", f"{place}.{column}", text=text, suggestion=f"+49{text[3:].lstrip('0')}")
 
 
 def _user(place: str, user: User) -> Iterator[Fault]:

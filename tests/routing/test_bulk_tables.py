@@ -301,6 +301,25 @@ def test_json_lines_name_the_line_and_the_field() -> None:
     assert [entity for _, entity in reading.placed] == [_CORE[3].model_copy(update={"line": "l-2"})]
 
 
+@pytest.mark.parametrize(
+    ("number", "slug"),
+    [
+        ("+49110", "field_value"),
+        ("+4930112", "field_value"),
+        ("+49116117", "field_value"),
+        ("+881612345678", "field_value"),
+        ("+4903023125011", "number_zero_after_country"),
+        ("+493023125011", None),
+    ],
+)
+def test_json_lines_bring_no_number_that_is_none(number: str, slug: str | None) -> None:
+    reading = Reading(known(), "realm")
+    row = f'{{"kind":"number","id":"n-9","order":"A-1","line":"l-1","number":"{number}"}}\n'
+    read_lines("x.jsonl", row.encode(), reading)
+    check(reading)
+    assert [(item.location, item.type) for item in reading.faults.kept] == ([("x.jsonl:1.number", slug)] if slug else [])
+
+
 def test_an_extension_in_brackets_is_no_ring_time() -> None:
     (rule,) = entities(read("order;number;targets\nA-1;030 23125010;(069) 90009 (010) | 069 90009011 (20 s)\n", "rules.csv"))
     assert isinstance(rule, Diversion)
