@@ -385,7 +385,7 @@ class Compiler:
         directory = self.directory
         plain = directory.plain(digits)
         if plain is not None:
-            # Nearly all of a million numbers: one id, no rule of its own, in no block. Judged once per order and line.
+            # Nearly all of a million numbers: one id at most, no rule of its own. Judged once per order, line and part of a block.
             route = self._routes.get(plain)
             if route is not None:
                 return route

@@ -224,26 +224,26 @@ class Directory(Scopes):
         return Place(block.order, block.line, part)
 
     def plain(self, digits: str) -> Place | None:
-        """Return the place that a number claims, unjudged, if it is one that nothing else is to be said of; else None.
+        """Return the place that a number claims, unjudged, if nothing else is to be said of it; else None.
 
-        That is a single number in no block, or one extension of a block, without a rule of its own.
+        That is a single number, in a block or not, or an extension of a block, without a rule or dates of its own. Whether the claim is
+        right is the same for all that claim the same place.
         """
         registry = self.registry
+        if digits in registry.number_rules or (registry.dated.of and registry.dated.has(digits)):
+            return None
+        part = self.prefixes.lookup(digits) if self.prefixes.held else None
         key = registry.single(digits)
-        if key is None:
-            part = self.prefixes.points.get(digits)
-            if part is None or digits in registry.number_rules or registry.ids_of(digits) or registry.dated.has(digits):
+        if key is not None:
+            if ("number", key) in self._problems:
                 return None
-            block = registry.blocks[part.block]
-            return Place(block.order, block.line, part)
-        if digits in registry.number_rules or ("number", key) in self._problems:
+            row = registry.numbers[key]
+            own = part is not None and registry.blocks[part.block].order == row.order
+            return Place(row.order, row.line, part if own else None)
+        if part is None or registry.ids_of(digits) or digits not in self.prefixes.points:
             return None
-        if registry.dated.of and ("number", key) in registry.dated.of:
-            return None
-        if self.prefixes.held and self.prefixes.lookup(digits) is not None:
-            return None
-        row = registry.numbers[key]
-        return Place(row.order, row.line, None)
+        block = registry.blocks[part.block]
+        return Place(block.order, block.line, part)
 
     def judge_number(self, digits: str, place: Place | None) -> None:
         """Note what is wrong with the single numbers and number rules of these digits."""
