@@ -256,12 +256,41 @@ class Explanation(TypedDict):
     number: str | None  # canonical digits, None when the input is no number
     decision: Literal["proxy", "redirect", "not_found", "unavailable", "bad_number"]
     status: int  # what the caller gets from us: 302, 404, 480, 484; 0 when proxied
+    reason: (
+        str  # why no number, line or diversion: "emergency", "short_code", "local", "no_number"; "unknown_number", "not_live",
+    )
+    # "no_line"; "circle", "back", "too_often"; else ""
     line: int | None
-    rule: int | None
+    rule: int | None  # diverts, or would rescue the call
+    found_rule: int | None  # the number's, whether it is in force or not
+    in_force: bool  # that one is armed and counts now
     health: Health | None
+    sent: Literal[
+        "normal", "short_timer", "last_try", "own_contact", ""
+    ]  # how it gets to the line: "last_try" although it is down,
+    # "own_contact" by a 302; "": not at all
     targets: list[str]  # Contact URIs in order, as the interconnect wants them
+    numbers: list[str]  # the same as E.164 digits
+    left_out: list[
+        tuple[str, str, str]
+    ]  # where no target is left: digits, "itself" | "same_line" | "same_site" | "came_from", text
+    headers: list[tuple[str, str]]  # of the answer: Contact, Diversion, History-Info, Reason; of a rescue those for silence
     next_hops: list[str]  # addresses that would be tried, in order
     trace: list[TraceStep]
+
+class Supposed(TypedDict):
+    """What else a simulation supposes of the called line and of the call."""
+
+    cause: str | None  # slug, as in VerdictRow; None: one that fits the health
+    wish: NotRequired[Wish | None]  # None: what the table says
+    bound: NotRequired[bool]  # there is an address to send a call to (True)
+    whole_site: NotRequired[bool]  # the other lines at its site are in the same state (True); all others are up
+    diverted_from: NotRequired[list[str]]  # numbers that the call was diverted from before, in order
+    offers_history: NotRequired[bool]  # it says Supported: histinfo
+    local: NotRequired[str]  # our address where it comes in, "127.0.0.1:5060"
+
+SurveyRow = tuple[str, int, str, int, int, bool, list[str], str]
+"""(decision as in Explanation or "last_try", status, reason, line or -1, found rule or -1, in force, numbers, left out for what)."""
 
 @final
 class RouteTable:
@@ -273,9 +302,23 @@ class RouteTable:
     def counts(self) -> dict[str, int]:
         """``lines``, ``rules``, ``exact``, ``prefixes``, ``bytes``."""
     def explain(
-        self, number: str, interconnect: InterconnectSettings, health: Health, place: FaultPlace | None = None
+        self,
+        number: str,
+        interconnect: InterconnectSettings,
+        health: Health,
+        place: FaultPlace | None = None,
+        supposed: Supposed | None = None,
     ) -> Explanation:
         """What a call to ``number`` would get if its line were in ``health``, with its fault at ``place``. No engine needed."""
+    def survey(
+        self,
+        numbers: Sequence[str],
+        interconnect: InterconnectSettings,
+        health: Health,
+        place: FaultPlace | None = None,
+        supposed: Supposed | None = None,
+    ) -> list[SurveyRow]:
+        """The same for many numbers, in their order, without sentences: a microsecond or two each."""
 
 BindingRow = tuple[int, str, str, int, str, int, int, str, str]
 """(line slot, contact URI, received address, expires_unix_ms, Call-ID, CSeq, q·1000, User-Agent, user of the AoR)."""

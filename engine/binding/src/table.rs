@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use dataplane::Supposed;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use route_core::{Cause, FaultPlace, Health, LineView};
+use route_core::{Cause, FaultPlace, Health, Wish};
 
 use crate::errors::{EngineError, delta_error};
 use crate::settings::InterconnectItem;
@@ -50,7 +51,7 @@ impl RouteTable {
         counts(&self.snapshot())
     }
 
-    #[pyo3(signature = (number, interconnect, health, place=None))]
+    #[pyo3(signature = (number, interconnect, health, place=None, supposed=None))]
     fn explain<'py>(
         &self,
         py: Python<'py>,
@@ -58,28 +59,95 @@ impl RouteTable {
         interconnect: InterconnectItem,
         health: &str,
         place: Option<&str>,
+        supposed: Option<SupposedItem>,
     ) -> PyResult<Bound<'py, PyDict>> {
+        let interconnect = interconnect.read("interconnect")?;
+        let supposed = supposed.unwrap_or_default().read(health, place)?;
+        let table = self.snapshot();
+        explain::explanation(
+            py,
+            dataplane::simulate(number, &interconnect, &table, &supposed),
+        )
+    }
+
+    #[pyo3(signature = (numbers, interconnect, health, place=None, supposed=None))]
+    fn survey(
+        &self,
+        py: Python<'_>,
+        numbers: Vec<String>,
+        interconnect: InterconnectItem,
+        health: &str,
+        place: Option<&str>,
+        supposed: Option<SupposedItem>,
+    ) -> PyResult<Vec<explain::Row>> {
+        let interconnect = interconnect.read("interconnect")?;
+        let supposed = supposed.unwrap_or_default().read(health, place)?;
+        let table = self.snapshot();
+        let found =
+            py.detach(move || dataplane::survey(&numbers, &interconnect, &table, &supposed));
+        Ok(found.into_iter().map(explain::row).collect())
+    }
+}
+
+/// `Supposed` of `_engine.pyi`.
+#[derive(Default, FromPyObject)]
+struct SupposedItem {
+    #[pyo3(item)]
+    cause: Option<String>,
+    #[pyo3(item("wish"), default)]
+    wish: Option<String>,
+    #[pyo3(item("bound"), default)]
+    bound: Option<bool>,
+    #[pyo3(item("whole_site"), default)]
+    whole_site: Option<bool>,
+    #[pyo3(item("diverted_from"), default)]
+    diverted_from: Vec<String>,
+    #[pyo3(item("offers_history"), default)]
+    offers_history: bool,
+    #[pyo3(item("local"), default)]
+    local: Option<String>,
+}
+
+impl SupposedItem {
+    fn read(self, health: &str, place: Option<&str>) -> PyResult<Supposed> {
         let health: Health = health
             .parse()
             .map_err(|()| EngineError::new_err(format!("{health:?} is no health")))?;
-        let cause = match health {
+        let usual = match health {
             Health::Up => Cause::OptionsAnswered,
             Health::Unknown => Cause::Start,
             Health::Suspect | Health::Down => Cause::OptionsTimeout,
+        };
+        let cause = match self.cause {
+            None => usual,
+            Some(slug) => Cause::from_slug(&slug)
+                .ok_or_else(|| EngineError::new_err(format!("{slug:?} is no cause")))?,
         };
         let place: FaultPlace = place
             .unwrap_or("unclear")
             .parse()
             .map_err(|()| EngineError::new_err(format!("{place:?} is no place of a fault")))?;
-        let interconnect = interconnect.read("interconnect")?;
-        let view = LineView {
+        let wish = self
+            .wish
+            .map(|wish| {
+                wish.parse::<Wish>()
+                    .map_err(|()| EngineError::new_err(format!("{wish:?} is no wish")))
+            })
+            .transpose()?;
+        let local = self.local.as_deref().unwrap_or("127.0.0.1:5060");
+        Ok(Supposed {
             health,
             cause,
             place,
-            ..LineView::UNKNOWN
-        };
-        let explanation = dataplane::simulate(number, &interconnect, &self.snapshot(), view);
-        explain::explanation(py, explanation)
+            wish,
+            bound: self.bound.unwrap_or(true),
+            whole_site: self.whole_site.unwrap_or(true),
+            diverted_from: self.diverted_from,
+            offers_history: self.offers_history,
+            local: local
+                .parse()
+                .map_err(|_| EngineError::new_err(format!("{local:?} is no address")))?,
+        })
     }
 }
 

@@ -10,7 +10,7 @@
 //! and it is never sent to a number that it came from. Both header fields tell of the same diversions, so the larger count
 //! holds. Only peers of the core may send INVITEs, so what they say is believed. Nothing is allocated.
 
-use route_core::{Digits, NoDiversion, NumberPlan, Rule, TargetList};
+use route_core::{Digits, NoDiversion, NumberPlan, RouteTable, Rule, TargetList};
 use sip_core::header::{HeaderName, NameAddr};
 use sip_core::message::Message;
 
@@ -48,13 +48,39 @@ impl Chain {
         chain
     }
 
+    /// That of a call that was diverted from these numbers, one after the other, as `Diversion` would say it; for simulations.
+    pub(crate) fn through(numbers: &[String], plan: &NumberPlan) -> Self {
+        let mut chain = Self::NONE;
+        for number in numbers {
+            chain.diversions = chain.diversions.saturating_add(1);
+            if let Ok(number) = plan.canonical(number.as_bytes()) {
+                chain.keep(number);
+            }
+        }
+        chain
+    }
+
     /// Whether the call was never diverted, as nearly all.
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.diversions == 0 && self.kept == 0
     }
 
+    /// Why the rule that is in force for a number may not divert this call once more; `None` too where there is no such rule.
+    pub(crate) fn no_diversion(
+        &self,
+        called: Digits,
+        table: &RouteTable,
+        limit: u32,
+    ) -> Option<NoDiversion> {
+        if self.is_empty() {
+            return None;
+        }
+        let rule = table.rule(table.find(called)?.entry.rule?)?;
+        rule.in_force().then(|| self.refusal(called, rule, limit))?
+    }
+
     /// Why a call to `called` is not diverted by `rule` once more; `limit` counts the diversion that is asked for as well.
-    pub(crate) fn refusal(&self, called: Digits, rule: &Rule, limit: u32) -> Option<NoDiversion> {
+    fn refusal(&self, called: Digits, rule: &Rule, limit: u32) -> Option<NoDiversion> {
         let lists = [TargetList::Usual, TargetList::PhoneSystem];
         let mut targets = lists
             .into_iter()

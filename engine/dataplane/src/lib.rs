@@ -27,6 +27,7 @@ mod rows;
 mod secret;
 mod settings;
 mod shared;
+mod simulate;
 mod slab;
 mod slots;
 mod tally;
@@ -36,7 +37,7 @@ mod virtual_engine;
 mod wheel;
 mod worker;
 
-pub use engine::{Engine, Named, simulate};
+pub use engine::{Engine, Named};
 pub use events::{BindingChange, DIVERTED_PER_SECOND, Event, EventBody};
 pub use explain::Explanation;
 pub use guard::{GroupRow, GuardRow, GuardState, PastFreeze};
@@ -50,4 +51,5 @@ pub use settings::{
     Interconnect, LineProfile, NumberFormat, ProbeSettings, RegistrarSettings, Settings,
     SettingsError, UriScheme,
 };
+pub use simulate::{Supposed, simulate, survey};
 pub use virtual_engine::{Datagram, VirtualEngine};

@@ -278,20 +278,46 @@ pub fn usable_targets<'a>(
     list: TargetList,
     health_of: impl Fn(LineSlot) -> LineView + 'a,
 ) -> impl Iterator<Item = Digits> + 'a {
+    judged_targets(table, called, line, rule, list, health_of)
+        .filter_map(|(target, obstacle)| obstacle.is_none().then_some(target))
+}
+
+/// All targets in a list of `rule` for a call for `called` on `line`, in order, each with what keeps it from being used now.
+pub fn judged_targets<'a>(
+    table: &'a RouteTable,
+    called: Digits,
+    line: &'a Line,
+    rule: &'a Rule,
+    list: TargetList,
+    health_of: impl Fn(LineSlot) -> LineView + 'a,
+) -> impl Iterator<Item = (Digits, Option<Obstacle>)> + 'a {
     rule.targets(list, called)
-        .filter(move |&target| obstacle(table, called, line, target, &health_of).is_none())
+        .map(move |target| (target, obstacle(table, called, line, target, &health_of)))
 }
 
 /// Why a target cannot be used now.
-#[derive(Clone, Copy)]
-enum Obstacle {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It is the called number.
     Itself,
+    /// It leads back to the same line.
     SameLine,
+    /// It leads to a line of the same site, which is down as well.
     SameSite,
 }
 
 impl Obstacle {
-    fn text(self) -> &'static str {
+    /// The word for it at the Python boundary.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Itself => "itself",
+            Self::SameLine => "same_line",
+            Self::SameSite => "same_site",
+        }
+    }
+
+    /// Half a sentence.
+    pub fn text(self) -> &'static str {
         match self {
             Self::Itself => "it is the called number itself",
             Self::SameLine => "it leads back to the same line",

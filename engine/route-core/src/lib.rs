@@ -22,8 +22,8 @@ mod trace;
 mod verdict;
 
 pub use decision::{
-    AnswerTimer, Decision, InterconnectFlags, LineView, NoDiversion, NotFound, decide,
-    usable_targets,
+    AnswerTimer, Decision, InterconnectFlags, LineView, NoDiversion, NotFound, Obstacle, decide,
+    judged_targets, usable_targets,
 };
 pub use digits::{Digits, DigitsFault};
 pub use plan::{NumberFault, NumberPlan};

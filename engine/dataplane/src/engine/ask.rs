@@ -7,7 +7,7 @@ use route_core::LineSlot;
 
 use super::{Engine, Named};
 use crate::counters::BOUNDS_US;
-use crate::explain::{Explanation, explain};
+use crate::explain::{Asked, Explanation, explain};
 use crate::rows::{BindingRow, CallRow, LineState, VerdictRow};
 use crate::settings::SettingsError;
 use crate::worker::{Letter, Question};
@@ -130,14 +130,15 @@ impl Engine {
                 targets.iter().map(|target| target.address).collect()
             })
         };
-        Ok(explain(
+        let asked = Asked {
             number,
             interconnect,
-            &table,
-            view_of,
-            hops,
-            self.addresses[0],
-        ))
+            table: &table,
+            local: self.addresses[0],
+            diverted_from: &[],
+            offers_history: false,
+        };
+        Ok(explain(&asked, view_of, hops))
     }
 
     /// Sums over all workers.

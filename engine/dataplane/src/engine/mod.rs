@@ -8,16 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use route_core::{Delta, DeltaError, LineSlot, LineView, RouteTable};
+use route_core::{Delta, DeltaError, LineSlot, RouteTable};
 
 use crate::clock::Clock;
 use crate::events::Event;
-use crate::explain::{Explanation, explain};
 use crate::guard::GuardState;
 use crate::net::UdpSocket;
 use crate::policy::Policy;
 use crate::rows::{BindingRow, RegistrationRow, VerdictRow};
-use crate::settings::{Interconnect, Settings, SettingsError};
+use crate::settings::{Settings, SettingsError};
 use crate::shared::Shared;
 use crate::worker::{Letter, Worker};
 
@@ -313,17 +312,6 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// What a call would get from `table` if its line were as `view` says, without an engine.
-pub fn simulate(
-    number: &str,
-    interconnect: &Interconnect,
-    table: &RouteTable,
-    view: LineView,
-) -> Explanation {
-    let local = std::net::SocketAddr::from(([127, 0, 0, 1], 5060));
-    explain(number, interconnect, table, |_| view, |_| Vec::new(), local)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

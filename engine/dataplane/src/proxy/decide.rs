@@ -41,7 +41,7 @@ impl Core {
         let chain = Chain::of(request.message, called, &interconnect.plan);
         let flags = InterconnectFlags {
             redirect_only: interconnect.redirect_only,
-            no_diversion: refusal(&chain, called, interconnect, view),
+            no_diversion: chain.no_diversion(called, &view.table, interconnect.max_diversions),
         };
         let mut decision = decide(
             called,
@@ -237,19 +237,4 @@ impl Core {
                     Err(_) => true,
                 })
     }
-}
-
-/// Why the rule that is in force for a number may not divert this call once more; `None` too where there is no such rule.
-fn refusal(
-    chain: &Chain,
-    called: Digits,
-    interconnect: &Interconnect,
-    view: &View,
-) -> Option<NoDiversion> {
-    if chain.is_empty() {
-        return None;
-    }
-    let rule = view.table.rule(view.table.find(called)?.entry.rule?)?;
-    rule.in_force()
-        .then(|| chain.refusal(called, rule, interconnect.max_diversions))?
 }
