@@ -8,7 +8,7 @@ single number (a *point*). A claim of a longer key always goes before one that w
 prefix whose bounds admit the number.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -40,6 +40,10 @@ def claim(key: str, low: int, high: int, part: Part, *, rest: bool = False) -> C
     return Claim((-len(key), int(rest), part.block), low, high, part)
 
 
+_MANY = 2000
+"""Keys that come or go, from which on sorting all anew is quicker than putting each in its place."""
+
+
 class PrefixTable:
     """Claims by key, and what they come to: ``entries`` (prefix → bounds and part) and ``points`` (number → part)."""
 
@@ -54,7 +58,8 @@ class PrefixTable:
         """Key → (block that has numbers there, block that claims the same and does not get them)."""
         self._lengths: dict[int, int] = {}
         self._sizes: tuple[int, ...] = ()  # key lengths in use, longest first
-        self._sorted: list[str] | None = None  # keys of entries and points, when somebody asked for them
+        self._sorted: list[str] | None = None  # keys of entries and points, once somebody asked for them
+        self._stale: set[str] = set()  # keys that may have come or gone since
 
     def load(self, claims: Iterable[tuple[str, Claim]]) -> None:
         """Take all claims into an empty table. A key with one claim, as nearly all are, has nothing to settle."""
@@ -98,10 +103,10 @@ class PrefixTable:
             self._claims[key] = (*self._claims.get(key, ()), added)
             keys.add(key)
         touched: set[str] = set()
-        if keys:
-            self._sorted = None
         for key in sorted(keys, key=len):
             self._settle(key, touched)
+        if self._sorted is not None:
+            self._stale |= touched
         return touched
 
     def lookup(self, digits: str) -> Part | None:
@@ -119,15 +124,38 @@ class PrefixTable:
     def below(self, prefix: str) -> Iterator[str]:
         """Yield the keys of entries and points that are longer than ``prefix`` and begin with it, ascending.
 
-        The first time after a change the keys are sorted anew.
+        The first time the keys are sorted, after that only what changed is put in its place.
         """
-        if self._sorted is None:
-            self._sorted = sorted(self.entries.keys() | self.points.keys())
-        for index in range(bisect_right(self._sorted, prefix), len(self._sorted)):
-            key = self._sorted[index]
+        keys = self._keys()
+        for index in range(bisect_right(keys, prefix), len(keys)):
+            key = keys[index]
             if not key.startswith(prefix):
                 return
             yield key
+
+    def _keys(self) -> list[str]:
+        if self._sorted is None or len(self._stale) > _MANY:
+            self._sorted = sorted(self.entries.keys() | self.points.keys())
+            self._stale = set()
+        for key in self._stale:
+            at = bisect_left(self._sorted, key)
+            held = at < len(self._sorted) and self._sorted[at] == key
+            if key in self.entries or key in self.points:
+                if not held:
+                    self._sorted.insert(at, key)
+            elif held:
+                del self._sorted[at]
+        self._stale.clear()
+        return self._sorted
+
+    def above(self, digits: str) -> set[str]:
+        """Return the blocks that claim something under a leading part of ``digits``, or under all of them."""
+        found = (self._claims.get(digits[:size], ()) for size in range(1, len(digits) + 1))
+        return {item.part.block for claims in found for item in claims}
+
+    def claiming_below(self, prefix: str) -> set[str]:
+        """Return the blocks that claim something under keys longer than ``prefix`` that begin with it."""
+        return {item.part.block for key in self.below(prefix) for item in self._claims.get(key, ())}
 
     def _settle(self, key: str, touched: set[str]) -> None:
         size = len(key)

@@ -69,6 +69,8 @@ def test_deltas_add_up_to_a_fresh_compilation(world: list[Entity], now: datetime
         else:
             held |= {(KIND_OF[type(item)], item.id): item for item in step}
             deltas += compiler.change([(KIND_OF[type(item)], item.id, item) for item in step], now)
+        prefixes = compiler.directory.prefixes
+        assert list(prefixes.below("")) == sorted(prefixes.entries.keys() | prefixes.points.keys())
     for delta in deltas:
         table.apply(delta)
         if engine is not None:
