@@ -1,11 +1,17 @@
-"""Which of a line's numbers an armed rule is for: whether its calls would be diverted at all, and what would not be."""
+"""Which of a line's numbers an armed rule is for: whether its calls would be diverted at all, and what would not be.
+
+Asked whenever the verdict on a line changes, so only the rules are looked at; what a call would get in a certain fault, the engine is
+asked in `routing.protection`.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from routing.directory import Directory
-from routing.model import Block, BlockScope, Diversion, NumberScope, OrderScope, RangeScope
+from routing.model import BlockScope, Diversion, NumberScope, RangeScope
 from routing.precedence import choose, describe
+from routing.spans import joined
+from routing.stretches import stretches_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +21,9 @@ class Coverage:
     armed: tuple[str, ...]
     """The armed rules for numbers of the line."""
     unarmed: tuple[str, ...]
-    """Numbers and blocks of which some calls would still go to the line; at most `SHOWN`."""
+    """Rows of numbers whose calls would still go to the line; at most `SHOWN`."""
     unarmed_count: int
+    """How many such rows there are."""
 
 
 SHOWN = 20
@@ -42,16 +49,10 @@ def is_armed(directory: Directory, line: str) -> bool:
 
 def coverage(directory: Directory, line: str) -> Coverage:
     """Return what an outage of the line would divert, and what not."""
-    registry = directory.registry
-    rules = list(armed_rules(directory, line))
-    whole = {rule.scope.block for rule in rules if isinstance(rule.scope, BlockScope)}
-    unarmed: list[str] = []
-    if not any(isinstance(rule.scope, OrderScope) for rule in rules):
-        unarmed += (f"number {number}" for number in _bare_numbers(directory, line))
-        for key in sorted(registry.blocks_on.get(line, ())):
-            if key not in whole:
-                unarmed.append(_bare_block(registry.blocks[key], rules))
-    return Coverage(tuple(describe(rule) for rule in rules), tuple(unarmed[:SHOWN]), len(unarmed))
+    bare = [item for item in stretches_on(directory, line) if not _is_ruled(directory, item.example[1:])]
+    spans, more = joined(bare)
+    armed = tuple(describe(rule) for rule in armed_rules(directory, line))
+    return Coverage(armed, tuple(span.text for span in spans[:SHOWN]), len(spans) + more)
 
 
 def _is_for(directory: Directory, rule: Diversion, line: str) -> bool:
@@ -65,20 +66,7 @@ def _is_for(directory: Directory, rule: Diversion, line: str) -> bool:
     return True
 
 
-def _bare_numbers(directory: Directory, line: str) -> Iterator[str]:
-    registry = directory.registry
-    for key in sorted(registry.numbers_on.get(line, ())):
-        digits = registry.numbers[key].digits
-        place = directory.place(digits)
-        chosen = choose(directory.candidates(digits, place), directory.resting) if place is not None else None
-        if place is not None and place.line == line and (chosen is None or not directory.counts(chosen)):
-            yield f"+{digits}"
-
-
-def _bare_block(block: Block, rules: list[Diversion]) -> str:
-    some = any(
-        (isinstance(rule.scope, RangeScope) and rule.scope.block == block.id)
-        or (isinstance(rule.scope, NumberScope) and rule.scope.number.startswith(block.base))
-        for rule in rules
-    )
-    return f"block {block.base}…, but for the rules named" if some else f"block {block.base}…"
+def _is_ruled(directory: Directory, digits: str) -> bool:
+    place = directory.place(digits)
+    chosen = choose(directory.candidates(digits, place), directory.resting) if place is not None else None
+    return chosen is not None and directory.counts(chosen)

@@ -129,6 +129,10 @@ class Directory(Scopes):
         elif self._problems:
             self._problems.pop((kind, key), None)
 
+    def problem(self, kind: str, key: str) -> Fault | None:
+        """Return what is wrong with one entity, as far as it was noted."""
+        return self._problems.get((kind, key))
+
     # -- blocks -------------------------------------------------------------------------------------------------------
 
     def reclaim(self, key: str) -> set[str]:
