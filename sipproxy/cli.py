@@ -13,6 +13,7 @@ from sipproxy.commands import (
     bulk,
     call,
     check_config,
+    coverage,
     customer,
     demo,
     divert,
@@ -24,6 +25,7 @@ from sipproxy.commands import (
     load,
     reload,
     serve,
+    simulate,
     status,
     versions,
 )
@@ -51,6 +53,8 @@ app.command("import")(bulk.import_)
 app.command("export")(bulk.export)
 app.command("status")(status.status)
 app.command("explain")(explain.explain)
+app.command("simulate")(simulate.simulate)
+app.command("coverage")(coverage.coverage)
 app.command("call")(call.call)
 app.command("history")(history.history)
 app.command("events")(history.events)

@@ -9,6 +9,7 @@ from sipproxy.admin.server import Handler
 from sipproxy.errors import AdminError
 from sipproxy.operations.brake import brake
 from sipproxy.operations.call import call
+from sipproxy.operations.coverage import coverage
 from sipproxy.operations.customer import customer
 from sipproxy.operations.divert import divert
 from sipproxy.operations.drill import drill
@@ -18,6 +19,7 @@ from sipproxy.operations.history import events, history
 from sipproxy.operations.line import line
 from sipproxy.operations.load import load
 from sipproxy.operations.reload import reload
+from sipproxy.operations.simulate import simulate
 from sipproxy.operations.status import status
 from sipproxy.operations.versions import audit, log, undo
 
@@ -32,6 +34,8 @@ def handlers(service: "Service") -> Mapping[str, Handler]:
     operations: dict[str, Operation] = {
         "status": status,
         "explain": explain,
+        "simulate": simulate,
+        "coverage": coverage,
         "call": call,
         "history": history,
         "events": events,
