@@ -62,6 +62,8 @@ def _is_news(considered: "Considered") -> bool:
 def sentence(explanation: "Explanation") -> str:
     """Say the outcome in one sentence."""
     match explanation["decision"]:
+        case "redirect" if explanation["sent"] == "own_contact":
+            return f"302 to the line itself: {', '.join(explanation['next_hops']) or 'nobody is registered'}"
         case "redirect":
             return f"302 to {', '.join(explanation['targets'])}"
         case "proxy":
