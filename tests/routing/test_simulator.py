@@ -198,8 +198,9 @@ def test_an_order_goes_live_at_its_instant() -> None:
         ((), "diverted", "", [USUAL, SECOND]),
         ((USUAL,), "diverted", "", [SECOND]),
         (("0171 3920000",), "diverted", "", [SECOND]),
-        # It came from both.
+        # It came from both that count in this fault; then from all that the rule has just now.
         ((USUAL, SECOND), "unavailable", "", []),
+        ((USUAL, SECOND, PHONES), "last_try", "back", []),
         (("+4930231250010",), "last_try", "circle", []),
         (tuple(f"+49406696900{n}" for n in range(5)), "last_try", "too_often", []),
     ],
