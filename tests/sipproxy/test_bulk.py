@@ -380,6 +380,41 @@ def test_ctrl_c_changes_nothing_and_leaves_nothing_running(tmp_path: Path) -> No
     assert json.loads(after.stdout)["counts"]["number"] == {"added": 3000, "changed": 0, "removed": 0, "unchanged": 0}
 
 
+def test_options_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "sipproxy.toml").write_text(_CONFIGURATION)
+    for options in (
+        ["--rollback", "3", "--replace", "all"],
+        ["x.csv", "--keep-changes"],
+        ["x.csv", "--json"],
+        ["--rollback", "-3"],
+    ):
+        refused = command(tmp_path, "import", *options)
+        assert (refused.returncode, "Traceback" in refused.stderr) == (2, False), options
+
+
+def test_a_rollback_writes_what_was_expected_or_nothing(tmp_path: Path) -> None:
+    (tmp_path / "sipproxy.toml").write_text(_CONFIGURATION)
+    samples = Path(__file__).parents[2] / "docs/samples"
+    done = json.loads(command(tmp_path, "import", str(samples / "bulk"), "--yes", "--json").stdout)
+    back = ("import", "--rollback", str(done["id"]))
+    refused = command(tmp_path, *back, "--yes", "--expect", "another")
+    assert (refused.returncode, "not what it was" in refused.stderr) == (1, True)
+    off = write(tmp_path / "rules.csv", "order;armed;targets", "A-1002;ja;089 99998000")
+    done = json.loads(command(tmp_path, "import", str(off), "--yes", "--json").stdout)
+    # What stood there before is judged by what the carrier says now.
+    (tmp_path / "sipproxy.toml").write_text(_CONFIGURATION + '[targets]\nbarred = ["mobile"]\n')
+    barred = command(tmp_path, "import", "--rollback", str(done["id"]), "--yes", "--json")
+    assert (barred.returncode, json.loads(barred.stdout)["types"]) == (1, {"target_barred": 1})
+
+
+@pytest.mark.parametrize(("data", "why"), [(b"", "no header"), (b"PK\x03\x04", "workbook"), (b"\0" * 10_000, "NUL bytes")])
+def test_a_file_that_is_no_table_is_told_so(tmp_path: Path, data: bytes, why: str) -> None:
+    (tmp_path / "sipproxy.toml").write_text(_CONFIGURATION)
+    (tmp_path / "x.csv").write_bytes(data)
+    refused = json.loads(command(tmp_path, "import", "x.csv", "--dry-run", "--json").stdout)
+    assert why in refused["faults"][0]["message"]
+
+
 @pytest.mark.service
 async def test_a_running_service_follows_an_import_and_its_way_back() -> None:
     folder = Path(__file__).parents[2] / "docs/samples/bulk"
