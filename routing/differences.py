@@ -34,7 +34,7 @@ class Difference:
 def differences(before: BaseModel | Mapping[str, Any] | None, after: BaseModel | Mapping[str, Any] | None) -> list[Difference]:
     """List what differs between two states, in the order of the fields; None: there is no such entity.
 
-    Lists are compared by position. Secrets are compared, and not shown.
+    Lists are compared by position; what is null and what is not there are alike. Secrets are compared, and not shown.
     """
     one, other = _plain(before), _plain(after)
     if one is None or other is None:
