@@ -17,9 +17,19 @@ def argument(args: Mapping[str, Json], name: str, kind: type[T], default: T | No
     value = args.get(name, default)
     if value is None and default is None:
         raise AdminError("bad_request", f"the argument {name!r} is missing")
-    if not isinstance(value, kind):
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise AdminError("bad_request", f"the argument {name!r} is no {kind.__name__}")
+    if isinstance(value, str) and not _is_text(value):
+        raise AdminError("bad_request", f"the argument {name!r} has half a character in it (a surrogate alone)")
     return value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def rejected(error: RuleRejected, file: str, lines: Mapping[str, int] | None = None) -> AdminError:
