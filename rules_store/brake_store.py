@@ -18,13 +18,14 @@ from redis.asyncio import Redis
 from rules_store import schema
 from rules_store.connection import Arg, StoreConnection
 from rules_store.faults import BrokenKeyError
+from rules_store.untrusted import json_object
 
 log = structlog.get_logger(__name__)
 
 Record = dict[str, Any]
 Add = tuple[int, int, int]
 """(number of the minute, number of the quarter of an hour, calls)."""
-_PAIR: Final = re.compile(rb"([0-9]+)=([0-9]+)")
+_PAIR: Final = re.compile(rb"([0-9]{1,15})=([0-9]{1,15})(?![0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +97,8 @@ class BrakeStore:
         """Return the levels of all orders that have one. What does not parse is left out and logged."""
         found: dict[str, Record] = {}
         for order, text in (await self._all(schema.brakes)).items():
-            try:
-                record = json.loads(text)
-            except (ValueError, RecursionError):
-                record = None
-            if isinstance(record, dict):
+            record = json_object(text)
+            if record is not None:
                 found[order] = record
             else:
                 log.warning("store_garbage", where=f"{schema.brakes(schema.shard(order))} {order}", why="not a level")

@@ -17,12 +17,13 @@ from pydantic import TypeAdapter, ValidationError
 from routing.model import KINDS, Block, Entity, Number
 from rules_store.older import upgraded_text
 from rules_store.types import BindingRow, Change, FaultPlace, Garbage, Health, Put, Stored, VerdictRow, Write
+from rules_store.untrusted import MOST
 
 KIND_NUMBER: dict[str, int] = {kind: number for number, kind in enumerate(KINDS)}
 KIND_OF: dict[type[Entity], str] = {model: kind for kind, model in KINDS.items()}
 
 _PLACES = get_args(FaultPlace)
-_RECORD = re.compile(rb'\{"v":([0-9]+),"c":\[.*?\],"e":(.*)\}', re.DOTALL)
+_RECORD = re.compile(rb'\{"v":([0-9]{1,15}),"c":\[.*?\],"e":(.*)\}', re.DOTALL)
 _SEPARATOR = "\x1f"
 _SAMPLE = 80
 
@@ -91,7 +92,7 @@ def _many(kind: str) -> TypeAdapter[list[Entity]]:
     return TypeAdapter(list[model])
 
 
-def decode_page(kind: str, page: Sequence[tuple[str, bytes | None]], key: str) -> list[Stored[Entity] | Garbage]:
+def decode_page(kind: str, page: Sequence[tuple[str, bytes]], key: str) -> list[Stored[Entity] | Garbage]:
     """Parse the records of a page, each with the id under which it is filed in the HASH ``key``.
 
     A page without fault, as nearly all are, is parsed in one piece, which takes half the time. One with a fault is parsed record by
@@ -100,17 +101,12 @@ def decode_page(kind: str, page: Sequence[tuple[str, bytes | None]], key: str) -
     found = _decode_at_once(kind, page)
     if found is not None:
         return found
-    return [
-        decode_record(kind, entity_id, record, f"{key} {entity_id}")
-        if record is not None
-        else Garbage(f"{key} {entity_id}", "in the index, but there is no record")
-        for entity_id, record in page
-    ]
+    return [decode_record(kind, entity_id, record, f"{key} {entity_id}") for entity_id, record in page]
 
 
-def _decode_at_once(kind: str, page: Sequence[tuple[str, bytes | None]]) -> list[Stored[Entity] | Garbage] | None:
+def _decode_at_once(kind: str, page: Sequence[tuple[str, bytes]]) -> list[Stored[Entity] | Garbage] | None:
     """Return all records of a page, None when one of them is not exactly what it should be."""
-    splits = [split_record(record) for _, record in page if record is not None]
+    splits = [split_record(record) for _, record in page]
     whole = [split for split in splits if split is not None]
     if kind not in KINDS or len(whole) != len(page):
         return None
@@ -121,6 +117,12 @@ def _decode_at_once(kind: str, page: Sequence[tuple[str, bytes | None]]) -> list
     if len(entities) != len(page) or any(e.id != key for e, (key, _) in zip(entities, page, strict=True)):
         return None
     return [Stored(entity, version) for entity, (version, _) in zip(entities, whole, strict=True)]
+
+
+def encode_record(stored: Stored[Entity]) -> bytes:
+    """Return the record of an entity, as the scripts write it."""
+    claims = json.dumps(claims_of(stored.entity), separators=(",", ":"))
+    return f'{{"v":{stored.version},"c":{claims},"e":{stored.entity.model_dump_json()}}}'.encode()
 
 
 def split_record(record: bytes) -> tuple[int, bytes] | None:
@@ -172,7 +174,7 @@ def decode_binding(field: bytes, value: bytes, where: str) -> BindingRow | Garba
     except (ValueError, TypeError, RecursionError) as error:
         return Garbage(where, f"not a binding: {type(error).__name__}", _sample(value))
     numbers, texts = (expires, cseq, q_milli), (received, call_id, user_agent)
-    if not all(type(n) is int for n in numbers) or not all(isinstance(t, str) for t in texts):
+    if not all(type(n) is int and 0 <= n < MOST for n in numbers) or not all(isinstance(t, str) for t in texts):
         return Garbage(where, "not a binding: wrong types", _sample(value))
     return BindingRow(line_id, contact, received, expires, call_id, cseq, q_milli, user_agent, user)
 
@@ -191,7 +193,8 @@ def decode_verdict(field: bytes, value: bytes, where: str) -> VerdictRow | Garba
         health, since, cause, evidence, *rest = fields
     except (ValueError, TypeError, RecursionError) as error:
         return Garbage(where, f"not a verdict: {type(error).__name__}", _sample(value))
-    if health not in get_args(Health) or type(since) is not int or not isinstance(cause, str):
+    sound = isinstance(health, str) and isinstance(cause, str) and type(since) is int and 0 <= since < MOST
+    if not sound or health not in get_args(Health):
         return Garbage(where, "not a verdict: wrong types", _sample(value))
     place: FaultPlace = rest[0] if rest and rest[0] in _PLACES else "unclear"
     return VerdictRow(line_id=line_id, health=health, since_unix_ms=since, cause=cause, evidence=str(evidence), place=place)

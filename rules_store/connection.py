@@ -22,6 +22,7 @@ from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnecti
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from routing.model import KINDS
 from rules_store import schema
 from rules_store.embedded import EmbeddedServer
 from rules_store.errors import NotSavedError, StoreError
@@ -236,10 +237,11 @@ class StoreConnection:
 
     async def _prepare(self, client: Redis) -> None:
         found = await client.mget(schema.EPOCH, schema.SEQ, schema.GENERATION)
-        if all(found):
+        if all(found) and schema.is_generation(_text(found[2])):
             self.epoch, self.generation = _text(found[0]), _text(found[2])
         keys = [schema.META, schema.EPOCH, schema.SEQ, schema.GENERATION, schema.CHANGES, schema.LOG]
-        args = [schema.SCHEMA, new_token(), schema.FIRST_GENERATION, *schema.OLDER]
+        keys += [schema.HEADS, schema.IMPORTS]
+        args = [schema.SCHEMA, new_token(), schema.FIRST_GENERATION, " ".join(KINDS), *schema.OLDER]
         try:
             reply = await client.eval(script("prepare").source, len(keys), *keys, *args)
         except exceptions.ResponseError as error:

@@ -8,6 +8,8 @@
    their secrets, and the change stream up to here. One entry in the log says that it was done, when, by whom, and how
    much there was; it holds his customer number and nothing else of him.
 
+No import may be under way meanwhile: it could carry him along.
+
 Each step may be repeated; the entries of the log go last, because by them what is gone already is known. The server's file
 is written anew at the end, so that what was erased does not stand in its past. Backups are the operator's.
 """
@@ -15,30 +17,31 @@ is written anew at the end, so that what was erased does not stand in its past. 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
 import structlog
 
 from routing.model import KINDS, Block, Entity, Number
 from rules_store import codec, schema
-from rules_store.belongings import Belongings, belongings
+from rules_store.belongings import Belongings, belongings, is_about
 from rules_store.connection import Arg, StoreConnection, new_token
+from rules_store.erased_versions import erase_versions
 from rules_store.errors import StoreError
 from rules_store.faults import BrokenKeyError
 from rules_store.generations import remove_stale
+from rules_store.hashes import fields_in
+from rules_store.import_turn import no_imports
 from rules_store.live_rows import by_shard, fields_of_lines
 from rules_store.log_codec import log_head
 from rules_store.log_reading import imports
 from rules_store.reading import with_generation
+from rules_store.removing import STEP, remove
 from rules_store.repository import RulesStore
-from rules_store.types import Author, Delete, Garbage, Put, Write
+from rules_store.types import Author, Delete, Garbage, Put, Stored, Write
+from rules_store.untrusted import json_object
 
 log = structlog.get_logger(__name__)
-
-_STEP: Final = 500
-_ORDER: Final = re.compile(rb'"(order|customer)":"([^"]*)"')
 
 
 class Erasure:
@@ -54,6 +57,10 @@ class Erasure:
 
     async def remove_rules(self, found: Belongings, author: Author) -> int:
         """Remove his entities; returns the version of the last removal. Raises `StoreError`; may be repeated."""
+        async with no_imports(self._connection):  # of which some could bring him back
+            return await self._remove_rules(found, author)
+
+    async def _remove_rules(self, found: Belongings, author: Author) -> int:
         orders = found.ids("order")
         writes: list[Write] = [write for name, text in found.others.items() if (write := _stays(name, text)) is not None]
         for kind in reversed(KINDS):
@@ -61,20 +68,27 @@ class Erasure:
                 if found_kind == kind:
                     writes.append(_handed_over((kind, entity_id), record, orders) or Delete(kind, entity_id))
         last = await self._rules.sequence()
-        for at in range(0, len(writes), _STEP):
-            last = (await self._rules.write_many(writes[at : at + _STEP], author=author, note="erasure of the customer"))[-1]
+        for at in range(0, len(writes), STEP):
+            last = (await self._rules.write_many(writes[at : at + STEP], author=author, note="erasure of the customer"))[-1]
         return last
 
     async def remove_traces(self, found: Belongings, author: Author) -> dict[str, int]:
         """Remove every trace of him; returns how much of what. Raises `StoreError`; may be repeated."""
+        async with no_imports(self._connection):
+            return await self._remove_traces(found, author)
+
+    async def _remove_traces(self, found: Belongings, author: Author) -> dict[str, int]:
         again = await self.find(found.customer)  # what was written since: the removals themselves
-        again.names |= found.names
+        again.names |= found.names - again.former
+        again.former |= found.former
         again.sites |= found.sites
         counts = {kind: sum(1 for name in found.records if name[0] == kind) for kind in KINDS}
         counts |= await self._live(again)
+        counts["counts_and_brakes"] = await self._counts(again)
         await remove_stale(self._connection)  # what a killed import left behind
         counts["kept_by_imports"] = await self._imports(again)
-        counts["versions"] = await self._log(again)
+        await self._users(again)
+        counts["versions"] = await erase_versions(self._connection, again)
         note = await self._note(found.customer, counts, author)
         await self._forget_changes(note)
         await self._rewrite_file()
@@ -93,17 +107,17 @@ class Erasure:
             line = field.partition(b"\x1f")[0].decode(errors="replace")
             by_number.setdefault(schema.shard(line), []).append(field)
         for number, names in by_number.items():
-            await self._delete("hdel", schema.bindings(number), names)
-            await self._delete("zrem", schema.expiries(number), names)
+            await remove(self._connection, "hdel", schema.bindings(number), names)
+            await remove(self._connection, "zrem", schema.expiries(number), names)
         for number, names_of_shard in by_shard(lines).items():
             ids = sorted(names_of_shard)
-            counts["verdicts"] += await self._delete("hdel", schema.verdicts(number), ids)
-            await self._delete("hdel", schema.states(number), ids)
-            await self._delete("zrem", schema.history_ages(number), ids)
-            await self._delete("zrem", schema.diverted_ages(number), ids)
+            counts["verdicts"] += await remove(self._connection, "hdel", schema.verdicts(number), ids)
+            await remove(self._connection, "hdel", schema.states(number), ids)
+            await remove(self._connection, "zrem", schema.history_ages(number), ids)
+            await remove(self._connection, "zrem", schema.diverted_ages(number), ids)
             lists = [key(number, line) for line in ids for key in (schema.history, schema.diverted)]
-            for at in range(0, len(lists), _STEP):
-                part = lists[at : at + _STEP]
+            for at in range(0, len(lists), STEP):
+                part = lists[at : at + STEP]
                 await self._connection.repeat(lambda client, part=part: client.unlink(*part))  # type: ignore[misc]
             stream = schema.live_stream(number)
             await self._connection.repeat(lambda client, stream=stream: client.xtrim(stream, maxlen=0, approximate=False))  # type: ignore[misc]
@@ -117,13 +131,13 @@ class Erasure:
         key, start, gone = schema.events(number), "-", 0
         while True:
             page: Any = await self._connection.repeat(
-                lambda client, start=start: client.xrange(key, start, "+", count=_STEP)  # type: ignore[misc]
+                lambda client, start=start: client.xrange(key, start, "+", count=STEP)  # type: ignore[misc]
             )
             ids = [entry_id for entry_id, fields in page if _is_about(fields.get(b"e", b""), found)]
             if ids:
                 gone += len(ids)
                 await self._connection.repeat(lambda client, ids=ids: client.xdel(key, *ids))  # type: ignore[misc]
-            if len(page) < _STEP:
+            if len(page) < STEP:
                 return gone
             start = f"({page[-1][0].decode()}"
 
@@ -134,29 +148,50 @@ class Erasure:
             if _is_about(row.split(b"\t", 3)[-1], found):
                 await self._connection.repeat(lambda client, row=row: client.lrem(key, 0, row))  # type: ignore[misc]
 
-    # -- log and imports ------------------------------------------------------------------------------------------------
+    async def _counts(self, found: Belongings) -> int:
+        """Remove how many changes he made within the hour, how many calls were diverted for his orders, and their brakes."""
+        who = found.customer
+        removed = await remove(self._connection, "hdel", schema.PACES, [who, f"{who} staff"])  # as rules_store/pace.py names them
+        for number, orders in by_shard(found.ids("order")).items():
+            for key in (schema.diverted_counts(number), schema.brakes(number)):
+                removed += await remove(self._connection, "hdel", key, sorted(orders))
+        return removed
+
+    async def _users(self, found: Belongings) -> None:
+        """Clear his range of the users, also of what there is no record of."""
+        start, end = f"[{found.customer} ", f"({found.customer}!"
+        await with_generation(
+            self._connection, lambda client, generation: client.zremrangebylex(schema.users(generation), start, end)
+        )
+
+    # -- imports ----------------------------------------------------------------------------------------------------------
 
     async def _imports(self, found: Belongings) -> int:
-        """Remove what imports kept aside of him; reads through what they kept."""
+        """Remove what imports kept aside of him."""
         removed = 0
-        orders = {order.encode() for order in found.ids("order")}
+        by_generation: dict[str, list[bytes]] = {}
+        for generation, name in found.kept:
+            by_generation.setdefault(generation, []).append(name)
+        for generation, names in by_generation.items():
+            removed += await remove(self._connection, "hdel", schema.before_import(generation), names)
+        gone = {f"{kind}:{entity_id}".encode() for kind, entity_id in found.names}
+        orders = found.ever("order")
         for _, generation in (await imports(self._connection)).values():
-            key, names = schema.before_import(generation), {f"{kind}:{entity_id}".encode() for kind, entity_id in found.names}
-            for only_orders in (True, False):  # orders first: by them the rest is known
-                cursor = 0
-                while True:
-                    fields: Any
-                    cursor, fields = await self._connection.repeat(
-                        lambda client, key=key, cursor=cursor: client.hscan(key, cursor, count=_STEP)  # type: ignore[misc]
+            removed += await self._of_others(schema.before_import(generation), gone, orders)
+            await self._new_names(schema.new_by_import(generation), gone)
+        return removed
+
+    async def _of_others(self, key: str, gone: set[bytes], orders: set[str]) -> int:
+        """Remove tombstones of his, and from what was kept of others that it was to move to him."""
+        removed = 0
+        async for fields in fields_in(self._connection, key):
+            removed += await remove(self._connection, "hdel", key, [name for name in fields if name in gone])
+            for name, record in fields.items():
+                if name not in gone and (text := _without_move(name, record, orders)) is not None:
+                    removed += 1
+                    await self._connection.repeat(
+                        lambda client, name=name, text=text: client.hset(key, name, text)  # type: ignore[misc]
                     )
-                    his = [name for name, text in fields.items() if name in names or _is_his(text, found.customer, orders)]
-                    if only_orders:
-                        orders |= {name.partition(b":")[2] for name in his if name.startswith(b"order:")}
-                        his = []
-                    removed += await self._delete("hdel", key, his)
-                    if not cursor:
-                        break
-            await self._new_names(schema.new_by_import(generation), names)
         return removed
 
     async def _new_names(self, key: str, names: set[bytes]) -> None:
@@ -172,21 +207,7 @@ class Erasure:
         found: Any = await self._connection.repeat(lambda client: client.lrange(key, at, at))
         return found[0] if found else None
 
-    async def _log(self, found: Belongings) -> int:
-        """Remove his entries, the oldest first, so that what a kill leaves is still a chain from its newest entry on."""
-        versions = sorted(found.versions)
-        for at in range(0, len(versions), _STEP):
-            part = versions[at : at + _STEP]
-            await self._delete("hdel", schema.SECRETS, [str(version) for version in part])
-            await self._delete("xdel", schema.LOG, [f"{version}-0" for version in part])
-        await self._delete("hdel", schema.HEADS, [found.customer])
-        names = sorted(f"{kind}:{entity_id}" for kind, entity_id in found.names)
-        for at in range(0, len(names), _STEP):
-            part_of = names[at : at + _STEP]
-            await with_generation(
-                self._connection, lambda client, generation, part=part_of: client.hdel(schema.gone(generation), *part)
-            )
-        return len(versions)
+    # -- the end ----------------------------------------------------------------------------------------------------------
 
     async def _note(self, customer: str, counts: dict[str, int], author: Author) -> int:
         keys = [schema.SEQ, schema.CHANGES, schema.RECENT, schema.TOUCH, *schema.LOG_KEYS]
@@ -208,15 +229,6 @@ class Erasure:
             log.warning(
                 "store_file_not_rewritten", why=error.what, remedy="BGREWRITEAOF on the server, so that its file forgets too"
             )
-
-    async def _delete(self, command: str, key: str, members: Sequence[str | bytes]) -> int:
-        removed = 0
-        for at in range(0, len(members), _STEP):
-            part = members[at : at + _STEP]
-            removed += await self._connection.repeat(
-                lambda client, part=part: getattr(client, command)(key, *part)  # type: ignore[misc]
-            )
-        return removed
 
 
 def _entity(name: tuple[str, str], record: bytes) -> Entity | None:
@@ -240,18 +252,16 @@ def _stays(name: tuple[str, str], record: bytes) -> Write | None:
 
 
 def _is_about(text: bytes, found: Belongings) -> bool:
-    try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    if not isinstance(record, dict):
-        return False
-    named = {("line", record.get("line")), ("order", record.get("order")), ("customer", record.get("customer"))}
-    return bool(named & found.names) or record.get("site") in found.sites
+    record = json_object(text)
+    return record is not None and is_about(record, found)
 
 
-def _is_his(record: bytes, customer: str, orders: set[bytes]) -> bool:
-    """Whether a record kept aside is of the customer, or of one of his orders."""
-    return any(
-        value == customer.encode() if kind == b"customer" else value in orders for kind, value in _ORDER.findall(record)[:1]
-    )
+def _without_move(name: bytes, record: bytes, orders: set[str]) -> bytes | None:
+    """Return a record without its move to one of his orders; None when it has none."""
+    kind, _, entity_id = name.decode(errors="replace").partition(":")
+    stored = codec.decode_record(kind, entity_id, record, "erasure") if kind in {"number", "block"} else None
+    if not isinstance(stored, Stored) or not isinstance(stored.entity, Number | Block):
+        return None
+    if stored.entity.move is None or stored.entity.move.order not in orders:
+        return None
+    return codec.encode_record(Stored(stored.entity.model_copy(update={"move": None}), stored.version))

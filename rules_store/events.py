@@ -11,7 +11,6 @@ their own, kept for a shorter time; the streams, which have both, are kept for t
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ from redis.asyncio import Redis
 from rules_store import schema
 from rules_store.connection import Arg, StoreConnection
 from rules_store.faults import BrokenKeyError
+from rules_store.hashes import field_in, fields_in
+from rules_store.untrusted import LATEST_MS, json_object, whole
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,6 @@ Flag = Literal["e", "c", "d"]
 """event, summary of calls (joins the one before it in the line's history), diverted call."""
 
 DAY_MS: Final = 86_400_000
-_SCAN: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +140,13 @@ class EventStore:
             pipe = client.pipeline(transaction=False)
             for number in range(schema.SHARDS):
                 pipe.xrevrange(schema.events(number), count=limit)
-            return await pipe.execute()
+            return await pipe.execute(raise_on_error=False)
 
         found: list[StoredEvent] = []
         for number, entries in enumerate(await self._connection.repeat(read)):
+            if isinstance(entries, Exception):
+                log.warning("store_garbage", where=schema.events(number), why=str(entries))
+                continue
             found += (event for entry_id, fields in entries if (event := decode(number, entry_id, fields)) is not None)
         found = [event for event in found if event.record["at_unix_ms"] >= since_unix_ms]
         found.sort(key=lambda event: event.order)
@@ -152,36 +155,21 @@ class EventStore:
     async def states(self) -> AsyncIterator[dict[str, Record]]:
         """Yield, page by page, what is going on: line → state. Raises `StoreError`."""
         for number in range(schema.SHARDS):
-            key, cursor = schema.states(number), 0
-            while True:
-                cursor, fields = await self._scan(key, cursor)
-                page = {line.decode(): state for line, text in fields.items() if (state := _object(text, key)) is not None}
+            key = schema.states(number)
+            async for fields in fields_in(self._connection, key):
+                page = {
+                    line.decode(errors="replace"): state
+                    for line, text in fields.items()
+                    if (state := _object(text, key)) is not None
+                }
                 if page:
                     yield page
-                if not cursor:
-                    break
 
     async def state(self, line_id: str) -> Record | None:
         """Return what is going on at a line. Raises `StoreError`."""
         key = schema.states(schema.shard(line_id))
-
-        async def read(client: Redis) -> Any:
-            return await client.hget(key, line_id)
-
-        text: bytes | None = await self._connection.repeat(read)
+        text = await field_in(self._connection, key, line_id)
         return _object(text, key) if text is not None else None
-
-    async def _scan(self, key: str, cursor: int) -> tuple[int, dict[bytes, bytes]]:
-        async def scan(client: Redis) -> Any:
-            if await client.type(key) not in {b"hash", b"none"}:
-                return None
-            return await client.hscan(key, cursor, count=_SCAN)
-
-        answer: tuple[int, dict[bytes, bytes]] | None = await self._connection.repeat(scan)
-        if answer is None:
-            log.warning("store_garbage", where=key, why="not a hash")
-            return 0, {}
-        return answer
 
     async def _tail(self, key: str, number: int, limit: int, since_unix_ms: int) -> list[StoredEvent]:
         async def read(client: Redis) -> Any:
@@ -197,8 +185,9 @@ class EventStore:
         for row in rows:
             position, _, rest = row.partition(b"\t")
             record = _object(rest.split(b"\t", 2)[-1], key)
-            if record is not None and position.isdigit() and record["at_unix_ms"] >= since_unix_ms:
-                events.append(StoredEvent(number, int(position), record))
+            place = whole(position)
+            if record is not None and place is not None and record["at_unix_ms"] >= since_unix_ms:
+                events.append(StoredEvent(number, place, record))
         return events
 
 
@@ -206,9 +195,10 @@ def decode(shard: int, entry_id: bytes, fields: dict[bytes, bytes]) -> StoredEve
     """Parse an entry of a shard's stream; None (and a warning) for what is not ours."""
     digits, _, rest = entry_id.partition(b"-")
     record = _object(fields.get(b"e", b""), schema.events(shard))
-    if record is None or not digits.isdigit() or rest != b"0":
+    number = whole(digits)
+    if record is None or number is None or rest != b"0":
         return None
-    return StoredEvent(shard, int(digits), record)
+    return StoredEvent(shard, number, record)
 
 
 def _keys(number: int) -> list[str]:
@@ -223,11 +213,14 @@ def _keys(number: int) -> list[str]:
 
 
 def _object(text: bytes, where: str) -> Record | None:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or (":states" not in where and type(found.get("at_unix_ms")) is not int):
+    found = json_object(text)
+    if found is None or (":states" not in where and not _is_event(found)):
         log.warning("store_garbage", where=where, why="not an event")
         return None
     return found
+
+
+def _is_event(record: Record) -> bool:
+    at, number = record.get("at_unix_ms"), record.get("seq", 0)
+    timed = type(at) is int and 0 <= at <= LATEST_MS
+    return timed and type(number) is int and all(isinstance(record.get(name, ""), str) for name in ("kind", "line", "boot"))

@@ -41,6 +41,7 @@ def store_error(error: Exception, where: str, refusing: str | None = None) -> St
 
 
 _REFUSALS: Final[dict[str, tuple[str, str, bool]]] = {
+    "WRONGTYPE": ("has a key that holds something else than it should", "See docs/store.md, recovery.", False),
     "NOREPLICAS": (
         "takes no writes (min-replicas-to-write)",
         "Free disk space if it is the embedded one, else check its replicas.",

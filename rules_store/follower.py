@@ -26,6 +26,7 @@ from rules_store.errors import StoreError
 from rules_store.faults import BrokenKeyError
 from rules_store.reading import read_pages
 from rules_store.types import Batch, Change, Garbage, Stored
+from rules_store.untrusted import whole
 from rules_store.wire import Wire
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,7 @@ class Follower:
         self._page_size = page_size
         self._position = "0-0"
         self._token: bytes | None = None
+        self._link: bytes | None = None  # what the next entry names: the token of the last one, also of one that is none of ours
         self._held: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
         self._needed: Reason | None = "start"
         self._heard = -math.inf
@@ -118,6 +120,29 @@ class Follower:
 
     async def _read_all(self, wire: Wire, reason: Reason) -> AsyncIterator[Batch]:
         """Read everything by pages at a known sequence, then what came meanwhile. Sets `_needed` if it must be done again."""
+        await self._begin(reason)
+        epoch, seq, token = await self._place(wire)
+        self.epoch, self.sequence, self._token, self._position = epoch, seq, token, f"{seq}-0"
+        self._link = token
+        for kind in KINDS:
+            async for changes in self._read_kind(kind):
+                yield Batch(changes, seq, epoch, complete=False, resync=True)
+        self._needed = None
+        try:
+            while entries := await self._entries(wire, block=False):
+                changes = tuple(self._take(entries))
+                if changes:
+                    yield Batch(changes, self.sequence, epoch, complete=False, resync=True)
+                if not self.synced:
+                    return
+            await self._check(wire)
+        except BaseException:
+            self._needed = "interrupted"  # else what was handed out would be held back until the next change
+            raise
+        if self.synced:
+            yield Batch((), self.sequence, epoch, complete=True, resync=True)
+
+    async def _begin(self, reason: Reason) -> None:
         self.state, self.last_reason = "reading", reason
         if reason not in {"start", "interrupted"}:
             self.resyncs += 1
@@ -127,22 +152,7 @@ class Follower:
         if reason in _BREAKS:
             for versions in self._held.values():
                 versions.update(dict.fromkeys(versions, -1))
-        self._needed = "interrupted"  # holds if anything below raises
-        epoch, seq, token = await self._place(wire)
-        self.epoch, self.sequence, self._token, self._position = epoch, seq, token, f"{seq}-0"
-        for kind in KINDS:
-            async for changes in self._read_kind(kind):
-                yield Batch(changes, seq, epoch, complete=False, resync=True)
-        self._needed = None
-        while entries := await self._entries(wire, block=False):
-            changes = tuple(self._take(entries))
-            if changes:
-                yield Batch(changes, self.sequence, epoch, complete=False, resync=True)
-            if not self.synced:
-                return
-        await self._check(wire)
-        if self.synced:
-            yield Batch((), self.sequence, epoch, complete=True, resync=True)
+        self._needed = "interrupted"  # holds if anything from here on raises
 
     async def _read_kind(self, kind: str) -> AsyncIterator[tuple[Change, ...]]:
         held = self._held[kind]
@@ -155,6 +165,8 @@ class Follower:
                     if changes:
                         yield changes
         except BrokenKeyError as error:
+            if error.key == schema.GENERATION:
+                raise  # then nobody can say what is stored
             self._report(Garbage(error.key, error.what))
             return  # what is known of this kind still holds
         if seen is None:
@@ -173,18 +185,19 @@ class Follower:
                 seq, op, change = codec.decode_change(entry_id, fields)
             except ValueError as error:
                 self._report(Garbage(schema.CHANGES, str(error)))
-                self._position, self._token = entry_id.decode(), fields.get(b"w")
+                self._position, self._link = entry_id.decode(), fields.get(b"w")
                 continue
             if seq != self.sequence + 1:
                 self._needed = "jump"
                 break
-            if fields.get(b"l") not in {None, self._token or b""}:  # its predecessor is not the one that we saw
+            if fields.get(b"l") not in {None, self._link or b""}:  # its predecessor is not the one that we saw
                 self._needed = "rewritten"
                 break
             if op == "i":
                 self._needed = "import"  # its sequence is reached when that is read
                 break
             self.sequence, self._position, self._token = seq, entry_id.decode(), fields.get(b"w")
+            self._link = self._token
             if isinstance(change, Garbage):
                 self._report(change)
             elif change is not None and self._is_new(change):
@@ -229,9 +242,10 @@ class Follower:
     async def _place(self, wire: Wire, at: int | None = None) -> tuple[str, int, bytes | None]:
         """Read the store's epoch and sequence, and the token of the entry ``at`` (default: the last)."""
         epoch, text = await wire.ask("MGET", schema.EPOCH, schema.SEQ)
-        if text is not None and not text.isdigit():
+        number = whole(text)
+        if (text is not None and number is None) or (text is None and epoch is not None):
             raise BrokenKeyError(schema.SEQ, self._connection.where)
-        seq = int(text or 0)
+        seq = number or 0
         asked = f"{seq if at is None else at}-0"
         try:
             found = await wire.ask("XRANGE", schema.CHANGES, asked, asked)

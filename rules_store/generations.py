@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import structlog
+
 from rules_store import schema
 from rules_store.connection import StoreConnection
+from rules_store.untrusted import whole
+
+log = structlog.get_logger(__name__)
 
 PAGE: Final = 1000
 
@@ -15,12 +20,12 @@ async def remove_stale(connection: StoreConnection) -> None:
 
     What stood there before an import stays, for the newest ``imports_kept`` imports.
     """
-    stale: set[Any] = await connection.repeat(lambda client: client.smembers(schema.STALE))
+    found: set[Any] = await connection.repeat(lambda client: client.smembers(schema.STALE))
     valid = await connection.repeat(lambda client: client.get(schema.GENERATION))
     building = await connection.repeat(lambda client: client.hget(schema.IMPORT, "gen"))
     kept = await forget_imports(connection)
-    for generation in stale - {valid, building}:
-        name = generation.decode()
+    for generation in found - {valid, building}:
+        name = generation.decode(errors="replace")
         keys = schema.generation_keys(name)
         if name not in kept:
             keys += _set_aside(name)
@@ -37,6 +42,10 @@ async def forget_imports(connection: StoreConnection, older_than: int = 0) -> se
     kept: set[str] = set()
     for member, switched in found:
         version, _, generation = member.decode(errors="replace").partition(" ")
+        if whole(version) is None or not schema.is_generation(generation):
+            log.warning("store_garbage", where=f"{schema.IMPORTS} {member!r}", why="not an import; removed")
+            await connection.repeat(lambda client, member=member: client.zrem(schema.IMPORTS, member))  # type: ignore[misc]
+            continue
         if len(kept) < connection.settings.imports_kept and switched >= older_than:
             kept.add(generation)
             continue

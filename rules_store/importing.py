@@ -28,6 +28,7 @@ from rules_store.errors import NumberTakenError, StoreError
 from rules_store.faults import BrokenKeyError
 from rules_store.finishing import to_the_end
 from rules_store.generations import remove_stale
+from rules_store.import_turn import SILENT_MS, begin, drop, lost
 from rules_store.log_codec import log_head
 from rules_store.since import Guard, unchanged
 from rules_store.types import ANY, Author, Put, Write
@@ -41,9 +42,11 @@ Progress = Callable[[str, int, int], None]
 """Is told the step (``copy``, ``stage``, ``switch``), how much of it is done, and of how much (0: not known)."""
 
 PAGE: Final = 1000
-_SILENT_MS: Final = 30_000
-"""An import that did nothing for so long is given up and may be replaced."""
+_SILENT_MS: Final = SILENT_MS
 _ROUNDS: Final = 100
+_PATIENT: Final = 10
+"""Rounds after which other writers are held, for they are faster than we are."""
+_HOLD_MS: Final = 500
 
 
 def silent(step: str, done: int, total: int) -> None:
@@ -125,17 +128,8 @@ class Import:
             self._names.add(name)
 
     async def _begin(self) -> None:
-        connection = self._connection
-        await connection.open()
-        keys = [schema.GENERATION, schema.SEQ, schema.CHANGES, schema.IMPORT, schema.STALE]
-        args: list[Arg] = [self._token, self._new, _SILENT_MS, connection.settings.changes_kept]
-        reply = await connection.save("import_begin", keys, args)
-        if reply[0] == b"busy":
-            raise StoreError("another import is under way", "Wait for its end.", retryable=True)
-        if reply[0] == b"broken":
-            raise BrokenKeyError(reply[1].decode(), connection.where)
-        self._version, self._old = int(reply[1]), reply[2].decode()
-        await remove_stale(connection)
+        self._version, self._old = await begin(self._connection, self._token, self._new, _SILENT_MS)
+        await remove_stale(self._connection)
 
     async def _copy(self) -> None:
         copied = 0
@@ -168,7 +162,10 @@ class Import:
         keys.append(schema.claims(old))
         reply = await self._connection.run("import_copy", keys, [self._token, kind, *args])
         if reply[0] == b"taken":
-            raise NumberTakenError(kind, reply[1].decode(), reply[2].decode(), reply[3].decode())
+            entity_id, claim, owner = (text.decode(errors="replace") for text in reply[1:4])
+            raise NumberTakenError(kind, entity_id, claim, owner)
+        if reply[0] == b"broken":
+            raise BrokenKeyError(reply[1].decode(), self._connection.where)
         return self._held(reply)
 
     async def _stage(self) -> None:
@@ -195,7 +192,8 @@ class Import:
         if reply[0] == b"taken":
             position = int(reply[1]) - 1
             kind, entity_id = str(fields[7 * position + 1]), str(fields[7 * position + 2])
-            raise NumberTakenError(kind, entity_id, reply[2].decode(), reply[3].decode(), at + position)
+            claim, owner = (text.decode(errors="replace") for text in reply[2:4])
+            raise NumberTakenError(kind, entity_id, claim, owner, at + position)
         self._held(reply)
 
     async def _commit(self) -> int:
@@ -203,9 +201,9 @@ class Import:
         keys = [schema.GENERATION, schema.SEQ, schema.CHANGES, schema.IMPORT, schema.STALE, schema.RECENT, schema.TOUCH]
         keys += [*schema.LOG_KEYS, schema.IMPORTS]
         done = self._version
-        for _ in range(_ROUNDS):
+        for round_ in range(_ROUNDS):
             args: list[Arg] = [self._token, self._old, self._new, done, connection.settings.changes_kept]
-            args += [self._version, len(self._writes)]
+            args += [self._version, len(self._writes), _HOLD_MS if round_ >= _PATIENT else 0]
             args += log_head(connection.settings, self._author, self._note, self._undoes)
             self._progress("switch", 0, 1)
             reply = await connection.save("import_commit", keys, args)
@@ -257,16 +255,11 @@ class Import:
                 return
 
     async def _give_up(self) -> None:
-        """Remove what was built, as far as the store lets us; the next import removes the rest."""
-        try:
-            await self._connection.run("import_drop", [schema.IMPORT], [self._token])
-            await remove_stale(self._connection)
-        except StoreError as error:
-            log.warning("store_import_left_behind", generation=self._new, why=error.what)
+        await drop(self._connection, self._token, self._new)
 
     def _held(self, reply: list[Any]) -> list[Any]:
         if reply[0] != b"ok":
-            raise StoreError("the import was given up: another one took its place", "Repeat it.", retryable=True)
+            raise lost()
         return reply
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from rules_store import schema
 from rules_store.connection import StoreConnection
+from rules_store.hashes import fields_in
 
-_SCAN: Final = 1000
 _SEPARATOR: Final = b"\x1f"
 
 
@@ -26,14 +26,7 @@ async def fields_of_lines(
     """Yield the fields of a shard's HASH whose name is a line, or begins with one; reads through the shards of the lines."""
     for number, wanted in by_shard(lines).items():
         names = {line.encode() for line in wanted}
-        name, cursor = key(number), 0
-        while True:
-            found: Any
-            cursor, found = await connection.repeat(
-                lambda client, name=name, cursor=cursor: client.hscan(name, cursor, count=_SCAN)  # type: ignore[misc]
-            )
-            for field, value in found.items():
+        async for page in fields_in(connection, key(number)):
+            for field, value in page.items():
                 if field.partition(_SEPARATOR)[0] in names:
                     yield field, value
-            if not cursor:
-                break

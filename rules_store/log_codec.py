@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
@@ -11,6 +10,7 @@ from rules_store.connection import Arg
 from rules_store.older import upgraded
 from rules_store.settings import StoreSettings
 from rules_store.types import Author, Garbage, Via, plain
+from rules_store.untrusted import LATEST_MS, json_object, whole
 
 State = dict[str, Any]
 """An entity as the log has it: its JSON object, with ``""`` in the place of every HA1."""
@@ -72,13 +72,15 @@ def decode_version(entry_id: bytes, fields: dict[bytes, bytes]) -> Version | Gar
     """Parse an entry. States of an older schema are told in the present one."""
     where = f"log {entry_id.decode(errors='replace')}"
     try:
-        version = int(entry_id.partition(b"-")[0])
+        version, at = whole(entry_id.removesuffix(b"-0")), whole(fields[b"t"])
+        if version is None or at is None or at > LATEST_MS:
+            return Garbage(where, "not an entry of the log: its number or time cannot be", repr(fields)[:80])
         op = _OPS[fields[b"o"]]
         kind, entity_id = fields[b"k"].decode(), fields[b"i"].decode()
         before, after = (b"", b"") if op == "import" else (fields[b"b"], fields[b"a"])
         return Version(
             version,
-            int(fields[b"t"]),
+            at,
             _author(fields),
             fields[b"n"].decode(errors="replace"),
             op,
@@ -95,14 +97,15 @@ def decode_version(entry_id: bytes, fields: dict[bytes, bytes]) -> Version | Gar
             imported=int(fields[b"a"]) if op == "import" else None,
             customer_before=_number(fields[b"q"]),
         )
-    except (KeyError, ValueError, RecursionError) as error:
+    except (KeyError, ValueError) as error:
         return Garbage(where, f"not an entry of the log: {type(error).__name__}", repr(fields)[:80])
 
 
 def redacted(text: bytes, kind: str) -> State | None:
     """Parse the text of an entity and take its secrets out. None for what is no JSON object."""
     state = _state(kind, text)
-    for credential in (state or {}).get("credentials", ()):
+    credentials = (state or {}).get("credentials")
+    for credential in credentials if isinstance(credentials, list) else ():
         if isinstance(credential, dict):
             credential["ha1"] = ""
     return state
@@ -117,11 +120,8 @@ def _author(fields: dict[bytes, bytes]) -> Author:
 def _state(kind: str, text: bytes) -> State | None:
     if not text:
         return None
-    try:
-        state = json.loads(text)
-    except (ValueError, RecursionError):
-        state = None
-    if not isinstance(state, dict):
+    state = json_object(text)
+    if state is None:
         return {UNREADABLE: text[:80].decode(errors="replace")}
     return upgraded(kind, state)
 
@@ -131,4 +131,4 @@ UNREADABLE: Final = "unreadable"
 
 
 def _number(text: bytes) -> int | None:
-    return int(text) if text else None
+    return whole(text)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any, Final
 
 import structlog
+from redis.asyncio import Redis
 
 from rules_store import schema
 from rules_store.connection import StoreConnection
 from rules_store.faults import BrokenKeyError
+from rules_store.hashes import field_in
 from rules_store.log_codec import Version, decode_version
 from rules_store.types import Garbage
+from rules_store.untrusted import MOST, whole
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +61,7 @@ async def walk(connection: StoreConnection, start: int, field: str, limit: int) 
     at: int | None = start
     while at is not None and len(found) < limit:
         asked = min(PAGE, limit - len(found))
-        reply = await connection.run("log_walk", [schema.LOG], [at, field, asked])
+        reply = await connection.run("log_walk", [schema.LOG, schema.ERASED], [at, field, asked])
         if reply[0] == b"broken":
             raise BrokenKeyError(reply[1].decode(), connection.where)
         found += parsed([(entry_id, dict(zip(flat[::2], flat[1::2], strict=False))) for entry_id, flat in reply[2]])
@@ -71,12 +74,12 @@ async def walk(connection: StoreConnection, start: int, field: str, limit: int) 
 async def version_before(connection: StoreConnection, until_unix_ms: int) -> int:
     """Return a version at or a little behind the last one that is older than the time given, by halving the numbers."""
     text: Any = await connection.repeat(lambda client: client.get(schema.SEQ))
-    low, high = 0, int(text) if text and text.isdigit() else 0
+    low, high = 0, whole(text) or 0
     top = high
     while high - low > PAGE:
         middle = (low + high) // 2
         page = await entries_between(connection, middle, high, 1)
-        if not page or int(page[0][1].get(b"t", b"0")) >= until_unix_ms:
+        if not page or (whole(page[0][1].get(b"t")) or 0) >= until_unix_ms:
             high = middle
         else:
             low = max(middle, number_of(page[0]))
@@ -85,12 +88,20 @@ async def version_before(connection: StoreConnection, until_unix_ms: int) -> int
 
 async def imports(connection: StoreConnection) -> dict[int, Place]:
     """Return the large imports of which it is kept what stood there before, by the version of what they brought."""
-    members: Any = await connection.repeat(lambda client: client.zrange(schema.IMPORTS, 0, -1, withscores=True))
+
+    async def read(client: Redis) -> Any:
+        if await client.type(schema.IMPORTS) in {b"zset", b"none"}:
+            return await client.zrange(schema.IMPORTS, 0, -1, withscores=True)
+        log.warning("store_garbage", where=schema.IMPORTS, why="not a sorted set")
+        return []
+
+    members: Any = await connection.repeat(read)
     found: dict[int, Place] = {}
     for member, switched in members:
         imported, _, generation = member.decode(errors="replace").partition(" ")
-        if imported.isdigit():
-            found[int(imported)] = (int(switched), generation)
+        version = whole(imported)
+        if version is not None and 0 <= switched < MOST and schema.is_generation(generation):
+            found[version] = (int(switched), generation)
     return found
 
 
@@ -109,8 +120,7 @@ class Chain:
         if not self._begun:
             self._begun = True
             customer = self._customer
-            text: Any = await self._connection.repeat(lambda client: client.hget(schema.HEADS, customer))
-            self._next = int(text) if text and text.isdigit() else None
+            self._next = whole(await field_in(self._connection, schema.HEADS, customer))
         if not self._held and self._next is not None:
             start = self._next
             self._next, self._held = await walk(self._connection, start, "q", PAGE)

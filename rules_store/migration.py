@@ -16,7 +16,7 @@ from rules_store import schema
 from rules_store.connection import StoreConnection
 from rules_store.errors import ConflictError
 from rules_store.older import upgraded_text
-from rules_store.reading import read_page, with_generation
+from rules_store.reading import read_pages, with_generation
 from rules_store.repository import RulesStore
 from rules_store.types import Author, Garbage, Put, Stored
 
@@ -47,9 +47,7 @@ async def migrate(connection: StoreConnection) -> Migrated:
     author = Author("sipproxy", "service", "migration")
     note = f"schema {before.decode(errors='replace')[:20]} to {schema.SCHEMA}"
     for kind in _CONVERTED:
-        start: str | None = "-"
-        while start is not None:
-            page, start = await read_page(connection, kind, start, 500, done.garbage.append)
+        async for page in read_pages(connection, kind, 500, done.garbage.append):
             for stored in await _old(connection, kind, [item for item in page if isinstance(item, Stored)]):
                 try:
                     await rules.write_many([Put(stored.entity, stored.version)], author=author, note=note)

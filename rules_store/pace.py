@@ -6,6 +6,7 @@ counted apart, so that a clean-up by the carrier does not lock the customer out,
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,10 +19,12 @@ from routing.rejection import RuleWarning, reject, warn
 from rules_store import schema
 from rules_store.connection import StoreConnection
 from rules_store.faults import BrokenKeyError
+from rules_store.hashes import field_in, fields_in
 
 log = structlog.get_logger(__name__)
 
 _MINUTE_S: Final = 60
+_PAIR: Final = re.compile(rb"([0-9]{1,15})=([0-9]{1,15})(?![0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,27 @@ class ChangePace:
         """Take back what was counted for a write that did not happen."""
         await self._count(admitted.who, admitted.minute, 0, -1)
 
+    async def counted(self, customer: str) -> dict[str, dict[int, int]]:
+        """Return the changes by minute (Unix time divided by 60): those of the ``customer`` and those of ``staff`` for him."""
+        names = {"customer": customer, "staff": f"{customer} staff"}
+        found = {by: _minutes(await field_in(self._connection, schema.PACES, who) or b"") for by, who in names.items()}
+        return {by: minutes for by, minutes in found.items() if minutes}
+
+    async def sweep(self) -> None:
+        """Remove what is older than an hour of those who changed nothing since. Raises `StoreError`."""
+        minute = int(self._clock()) // _MINUTE_S
+        async for fields in fields_in(self._connection, schema.PACES):
+            for who, text in fields.items():
+                if max(_minutes(text), default=0) <= minute - 60:
+                    await self._connection.run("pace", [schema.PACES], [who, minute, 0, 0])
+
     async def _count(self, who: str, minute: int, limit: int, more: int) -> tuple[int, int]:
         """Return the changes in the hour, and the minutes until there is room (0: they were counted)."""
         reply = await self._connection.save("pace", [schema.PACES], [who, minute, limit, more])
         if reply[0] == b"broken":
             raise BrokenKeyError(reply[1].decode(), self._connection.where)
         return int(reply[1]), max(int(reply[2]), 1) if reply[0] == b"over" else 0
+
+
+def _minutes(text: bytes) -> dict[int, int]:
+    return {int(minute): int(count) for minute, count in _PAIR.findall(text)}

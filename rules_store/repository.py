@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any, Final
+
+import structlog
 
 from routing.model import Entity
 from rules_store import codec, schema
@@ -13,13 +16,17 @@ from rules_store.errors import ConflictError, NumberTakenError, StoreError
 from rules_store.faults import BrokenKeyError
 from rules_store.importing import Import, ImportResult, Progress, silent
 from rules_store.log_codec import log_head
-from rules_store.reading import read_pages, with_generation
+from rules_store.reading import generation_in, read_pages, with_generation
 from rules_store.since import Guard
 from rules_store.types import ANY, SERVICE, Author, Delete, Expect, Garbage, Put, Stored, Write
+from rules_store.untrusted import whole
+
+log = structlog.get_logger(__name__)
 
 MANY_MAX: Final = 5000
 """Most entities in one script call; larger loads go through `RulesStore.import_many`. The server does nothing else for
 about 10 µs an entity meanwhile."""
+_HELD_S: Final = 0.02
 ENTITY_MAX: Final = 256 * 1024
 """Largest entity in bytes: each write also stands in the change stream."""
 
@@ -62,8 +69,11 @@ class RulesStore:
                     yield stored
 
     async def users_of(self, customer: str | None, size: int = 1000) -> AsyncIterator[list[Stored[Entity]]]:
-        """Read the users of a customer by pages, None: the carrier's own. Takes time in proportion to them alone."""
-        start = f"[{customer or ''} "
+        """Read the users of a customer by pages, None: the carrier's own. Takes time in proportion to them alone.
+
+        Records that do not parse are left out and logged.
+        """
+        start = f"[{customer or ''} ".encode()
         end = f"({customer or ''}!"  # the sign behind the blank
         while True:
             members: list[bytes] = await with_generation(
@@ -71,22 +81,22 @@ class RulesStore:
                 lambda client, generation, start=start: client.zrangebylex(schema.users(generation), start, end, 0, size),
             )
             ids = [member.partition(b" ")[2].decode(errors="replace") for member in members]
-            found = await self.get_many("user", ids)
+            found = await self._known("user", ids)
             if found:
-                yield [found[user] for user in ids if user in found]
+                yield found
             if len(members) < size:
                 return
-            start = f"({members[-1].decode(errors='replace')}"
+            start = b"(" + members[-1]
 
     async def owner_of(self, number: str) -> str | None:
         """Return which entity holds a number or block range (``"number:N1"``), None when it is free."""
         owner = await with_generation(self._connection, lambda client, generation: client.hget(schema.claims(generation), number))
-        return owner.decode() if owner is not None else None
+        return owner.decode(errors="replace") if owner is not None else None
 
     async def sequence(self) -> int:
         """Return the number of the last change."""
         text = await self._connection.repeat(lambda client: client.get(schema.SEQ))
-        return int(text) if text and text.isdigit() else 0
+        return whole(text) or 0
 
     async def put(self, entity: Entity, expect: Expect = ANY, *, author: Author = SERVICE, note: str = "") -> Stored[Entity]:
         """Write one entity. Raises `ConflictError`, `NumberTakenError` or `StoreError`; then nothing was promised."""
@@ -129,10 +139,15 @@ class RulesStore:
             if reply[0] == b"ok":
                 first = int(reply[1])
                 return list(range(first, first + len(writes)))
+            if reply[0] == b"hold":  # an import is about to be switched
+                await asyncio.sleep(_HELD_S)
+                continue
             if reply[0] != b"generation":
                 raise self._refused(writes, reply)
-            connection.generation = reply[1].decode() or schema.FIRST_GENERATION
-            if not reply[1]:  # the store was emptied under us
+            if reply[1]:
+                connection.generation = generation_in(reply[1], connection.where)
+            else:  # the store was emptied under us
+                connection.generation = schema.FIRST_GENERATION
                 connection.lost()
                 await connection.open()
 
@@ -159,6 +174,21 @@ class RulesStore:
             return ImportResult(len(chosen), versions[-1] if versions else await self.sequence(), staged=False)
         return await Import(self._connection, chosen, author, (note, undoes), guard=guard, progress=progress).run()
 
+    async def _known(self, kind: str, ids: Sequence[str]) -> list[Stored[Entity]]:
+        """Read some entities, in order; what is not there or does not parse is left out."""
+        key = schema.entities(self._connection.generation, kind)
+        records: Any = await with_generation(
+            self._connection, lambda client, generation: client.hmget(schema.entities(generation, kind), list(ids) or [""])
+        )
+        found: list[Stored[Entity]] = []
+        for entity_id, record in zip(ids, records, strict=False):
+            stored = codec.decode_record(kind, entity_id, record, f"{key} {entity_id}") if record is not None else None
+            if isinstance(stored, Garbage):
+                log.warning("store_garbage", where=stored.where, why=stored.why)
+            elif stored is not None:
+                found.append(stored)
+        return found
+
     def _stored(self, kind: str, entity_id: str, record: bytes) -> Stored[Entity]:
         where = f"{schema.entities(self._connection.generation, kind)} {entity_id}"
         stored = codec.decode_record(kind, entity_id, record, where)
@@ -171,12 +201,13 @@ class RulesStore:
         outcome = reply[0].decode()
         if outcome == "broken":
             self._connection.lost()  # opening heals a counter that lags behind the stream
-            return BrokenKeyError(reply[1].decode(), self._connection.where)
+            return BrokenKeyError(reply[1].decode(errors="replace"), self._connection.where)
         position = int(reply[1]) - 1
         write = writes[position]
         kind, entity_id = (codec.kind_of(write.entity), write.entity.id) if isinstance(write, Put) else (write.kind, write.id)
         if outcome == "taken":
-            return NumberTakenError(kind, entity_id, reply[2].decode(), reply[3].decode(), position)
+            claim, owner = (text.decode(errors="replace") for text in reply[2:4])
+            return NumberTakenError(kind, entity_id, claim, owner, position)
         try:
             current = self._stored(kind, entity_id, reply[2]) if reply[2] else None
         except StoreError as error:

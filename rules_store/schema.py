@@ -7,6 +7,7 @@ See docs/store.md for the shapes of the values.
 
 from __future__ import annotations
 
+from string import hexdigits
 from typing import Final
 from zlib import crc32
 
@@ -19,6 +20,7 @@ SHARDS: Final = 64
 RECENT_KEPT: Final = 4096
 """Tokens of recent writes kept, so that a repeated write is recognised (rules_store/lua/write.lua)."""
 FIRST_GENERATION: Final = "1"
+_NAME: Final = 32
 
 META: Final = "{r}:meta"  # HASH: schema; from: the older schema of which records may still be there
 EPOCH: Final = "{r}:epoch"  # STRING: changes when the history is no longer continuous
@@ -34,8 +36,16 @@ IMPORT: Final = "{r}:import"  # HASH: the import under way: token, gen, from, al
 LOG: Final = "{r}:log"  # STREAM, ids "<version>-0": each change of an entity with who, when, before and after
 HEADS: Final = "{r}:log_heads"  # HASH: customer → its newest entry in the log; "*": the newest import
 SECRETS: Final = "{r}:log_secrets"  # HASH: version → what stood before it, with its secrets; read to undo and for nothing else
+ERASED: Final = (
+    "{r}:log_erased"  # ZSET: "<version> <previous> <previous of the customer>" → version: entries of others that an erasure took
+)
 IMPORTS: Final = "{r}:imports"  # ZSET: "<version of what was imported> <generation>" → sequence of the switch
 LOG_KEYS: Final = (LOG, HEADS, SECRETS)
+
+
+def is_generation(text: str) -> bool:
+    """Whether a text can name a generation: 1 to 32 hexadecimal digits."""
+    return 0 < len(text) <= _NAME and all(char in hexdigits for char in text)
 
 
 def entities(generation: str, kind: str) -> str:

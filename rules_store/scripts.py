@@ -18,6 +18,7 @@ _COMMON: Final = {
     "import_stage": ("records",),
     "import_copy": ("records",),
     "import_gone": ("records",),
+    "mend_index": ("records",),
 }
 
 

@@ -15,12 +15,13 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from routing.model import Entity
+from routing.model import KINDS, Entity
 from rules_store import codec, schema
 from rules_store.connection import StoreConnection
 from rules_store.errors import ConflictError, VersionGoneError
+from rules_store.hashes import field_in
 from rules_store.log_codec import UNREADABLE, Version
 from rules_store.log_reading import imports
 from rules_store.repository import MANY_MAX, RulesStore
@@ -65,7 +66,9 @@ class Undo:
         """
         sequence = await self._rules.sequence()
         entry = await self._log.version(version)
-        if entry is None or entry.op == "erase":
+        if entry is not None and entry.op == "erase":
+            raise VersionGoneError(version, "it erased a customer, and nothing of that is kept")
+        if entry is None or (entry.op != "import" and entry.kind not in KINDS):
             raise VersionGoneError(version)
         if entry.op == "import":
             back = tuple([write async for write in self._import(entry, force=force)])
@@ -136,8 +139,7 @@ class Undo:
     async def _before(self, entry: Version) -> Entity | None:
         if entry.before is None:
             return None
-        key, field = schema.SECRETS, str(entry.version)
-        text: Any = await self._connection.repeat(lambda client: client.hget(key, field))
+        text = await field_in(self._connection, schema.SECRETS, str(entry.version))
         if text is None:
             text = json.dumps(entry.before).encode()
         entity = codec.decode_entity(entry.kind, entry.id, text, f"log {entry.version}")
@@ -180,14 +182,14 @@ class Undo:
             cursor, fields = await self._connection.repeat(
                 lambda client, cursor=cursor: client.hscan(key, cursor, count=_PAGE)  # type: ignore[misc]
             )
-            fresh = {name: record for name, record in fields.items() if name not in held}
+            fresh = {name: record for name, record in fields.items() if name not in held and _split(name)[0] in KINDS}
             held.update(fresh)
             yield {_split(name): b"" if record.isdigit() else record for name, record in fresh.items()}
             if not cursor:
                 break
         names, at = schema.new_by_import(generation), 0
         while page := await self._connection.repeat(lambda client, at=at: client.lrange(names, at, at)):  # type: ignore[misc]
-            yield {_split(name): b"" for name in page[0].split(b"\n") if name not in held}
+            yield {_split(name): b"" for name in page[0].split(b"\n") if name not in held and _split(name)[0] in KINDS}
             at += 1
 
 

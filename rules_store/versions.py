@@ -11,12 +11,13 @@ Secrets are not in it: an HA1 reads ``""``. What undo needs of them stands apart
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
 from rules_store import codec, schema
 from rules_store.connection import StoreConnection
 from rules_store.faults import BrokenKeyError
 from rules_store.generations import forget_imports
+from rules_store.hashes import field_in
 from rules_store.log_codec import State, Version, cutoff_unix_ms, redacted
 from rules_store.log_reading import (
     PAGE,
@@ -30,7 +31,11 @@ from rules_store.log_reading import (
     version_before,
     walk,
 )
-from rules_store.reading import with_generation
+from rules_store.reading import generation_in, with_generation
+from rules_store.untrusted import MOST, whole
+
+_WRITE_MOST: Final = 10_000
+"""More than any write through one script."""
 
 
 class VersionLog:
@@ -44,6 +49,8 @@ class VersionLog:
 
         For the version of what a large import brought, that is the entry of the import.
         """
+        if not 0 < version < MOST:
+            return None
         found = await self.between(version, version)
         if not found and (place := (await imports(self._connection)).get(version)) is not None:
             found = await self.between(place[0], place[0])
@@ -52,6 +59,7 @@ class VersionLog:
     async def between(self, first: int, last: int) -> list[Version]:
         """Return the entries ``first`` to ``last``, oldest first."""
         found: list[Version] = []
+        last = min(last, first + _WRITE_MOST)  # what an entry says of its write may be garbage
         while first <= last:
             page = await entries_between(self._connection, first, last)
             found += parsed(page)
@@ -122,11 +130,15 @@ class VersionLog:
             if reply[0] == b"broken":
                 raise BrokenKeyError(reply[1].decode(), connection.where)
             if reply[0] == b"generation":
-                connection.generation = reply[1].decode()
+                connection.generation = generation_in(reply[1], connection.where)
                 continue
             removed += int(reply[1])
             if int(reply[1]) < step:
-                await forget_imports(connection, int(reply[2] or 0))
+                oldest = int(reply[2] or 0)
+                await forget_imports(connection, oldest)
+                await connection.repeat(
+                    lambda client, oldest=oldest: client.zremrangebyscore(schema.ERASED, "-inf", f"({oldest}")  # type: ignore[misc]
+                )
                 return removed
 
     async def removed_at(self, kind: str, entity_id: str) -> int | None:
@@ -134,7 +146,7 @@ class VersionLog:
         text: Any = await with_generation(
             self._connection, lambda client, generation: client.hget(schema.gone(generation), f"{kind}:{entity_id}")
         )
-        return int(text) if text and text.isdigit() else None
+        return whole(text)
 
     async def _present(self, kind: str, entity_id: str) -> tuple[int | None, State | None]:
         """Return the newest version of an entity, and what it is without its secrets."""
@@ -153,10 +165,10 @@ class VersionLog:
         if entry is None:
             return None
         key, name = schema.before_import(generation), f"{kind}:{entity_id}"
-        record: Any = await self._connection.repeat(lambda client: client.hget(key, name))
+        record = await field_in(self._connection, key, name)
         before, previous = None, None
         if record is not None and record.isdigit():
-            previous = int(record)
+            previous = whole(record)
         elif record is not None and (split := codec.split_record(record)) is not None:
             previous, before = split[0], redacted(split[1], kind)
         return entry.as_change(kind, entity_id, before, after, previous)
@@ -164,7 +176,7 @@ class VersionLog:
     async def _all(self, until_unix_ms: int | None, before: int | None) -> AsyncIterator[list[Version]]:
         if until_unix_ms is None:
             text: Any = await self._connection.repeat(lambda client: client.get(schema.SEQ))
-            end = int(text) if text and text.isdigit() else 0
+            end = whole(text) or 0
         else:
             end = await version_before(self._connection, until_unix_ms)
         if before is not None:

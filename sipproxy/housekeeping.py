@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from rules_store import EventStore, StoreConnection, StoreError, VersionLog, migrate
+from rules_store import ChangePace, EventStore, StoreConnection, StoreError, VersionLog, migrate
 
 _log = structlog.get_logger(__name__)
 _EVERY_S = 3600.0
@@ -30,3 +30,4 @@ async def tidy(connection: StoreConnection, events: EventStore) -> None:
     if versions:
         _log.info("removed versions that are kept no longer", versions=versions)
     await events.sweep()
+    await ChangePace(connection).sweep()

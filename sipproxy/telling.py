@@ -1,5 +1,6 @@
 """Events in one English line each, for people who read a history."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -20,11 +21,13 @@ _COUNTS = ("offered", "completed", "declined", "cancelled", "diverted", "rescued
 
 def tell(record: Record, language: Language = "en") -> str:
     """Return what an event says; ``language`` is that of the place of a fault. A kind that is not known is shown as it is."""
-    writer = _KINDS.get(record["kind"])
-    if writer is None:
-        known = {"id", "node", "boot", "seq", "at_unix_ms", "kind", "line", "order", "shard", "position"}
-        return f"{record['kind']}: {', '.join(f'{key} {value}' for key, value in record.items() if key not in known)}"
-    return writer(record, language)
+    writer = _KINDS.get(record.get("kind", ""))
+    if writer is not None:
+        with contextlib.suppress(LookupError, TypeError, ValueError, AttributeError, OverflowError):  # not written by us
+            return writer(record, language)
+    known = {"id", "node", "boot", "seq", "at_unix_ms", "kind", "line", "order", "shard", "position"}
+    more = ", ".join(f"{key} {value}" for key, value in record.items() if key not in known)
+    return f"{record.get('kind', '?')}: {more}"
 
 
 def clock(unix_ms: int | None) -> str:

@@ -12,10 +12,11 @@ local other = redis.call('HGET', KEYS[4], 'token')
 if other and other ~= ARGV[1] and now - (tonumber(redis.call('HGET', KEYS[4], 'alive_unix_ms')) or 0) < tonumber(ARGV[3]) then
   return {'busy', other}
 end
-local text = redis.call('GET', KEYS[2]) or ''
+local before = counted(redis.call('GET', KEYS[2]))
 local newest = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
-if not string.match(text, '^%d+$') then return {'broken', KEYS[2]} end
-if newest and tonumber(string.match(newest[1], '^(%d+)-')) > tonumber(text) then return {'broken', KEYS[3]} end
+if not before then return {'broken', KEYS[2]} end
+if newest and number_of(newest) > before then return {'broken', KEYS[3]} end
+if not is_type(KEYS[1], 'string') then return {'broken', KEYS[1]} end
 
 -- The begin takes a sequence number of its own: the version of everything that is imported.
 local seq = integer(redis.call('INCR', KEYS[2]))

@@ -2,11 +2,14 @@
 -- KEYS  1 import  2 hash  3 index  4 gone  (valid)  5 hash  6 index  7 claims  8 users  9 gone  (new)
 --       10 claims  (valid)
 -- ARGV  1 token  2 kind  3 start of the range or ''  4 page size  5… ids (when there is no start)
--- Reply {'ok', last id or ''} {'lost'} {'taken', id, claim, owner}
+-- Reply {'ok', last id or ''} {'lost'} {'taken', id, claim, owner} {'broken', key}
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return {'lost'} end
 redis.call('HSET', KEYS[1], 'alive_unix_ms', integer(milliseconds()))
 local ids, paged = {}, ARGV[3] ~= ''
 if paged then
+  -- What the index does not name would be lost.
+  if not is_type(KEYS[2], 'hash') then return {'broken', KEYS[2]} end
+  if not is_type(KEYS[3], 'zset') or redis.call('HLEN', KEYS[2]) ~= redis.call('ZCARD', KEYS[3]) then return {'broken', KEYS[3]} end
   ids = redis.call('ZRANGE', KEYS[3], ARGV[3], '+', 'BYLEX', 'LIMIT', 0, ARGV[4])
 else
   for n = 5, #ARGV do ids[n - 4] = ARGV[n] end
@@ -19,7 +22,7 @@ local imported = redis.call('HGET', KEYS[1], 'from')
 local function is_behind(claim, owner, me)
   if redis.call('HGET', KEYS[10], claim) ~= me then return false end
   local kind, id = string.match(owner, '^([^:]*):(.*)$')
-  local record = kind and redis.call('HGET', (string.gsub(KEYS[5], '[^:]*$', kind)), id)
+  local record = kind and redis.call('HGET', beside(KEYS[5], kind), id)
   return not record or version_of(record) ~= tonumber(imported)
 end
 

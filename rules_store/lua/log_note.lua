@@ -10,11 +10,10 @@ if known then
 end
 if not is_type(KEYS[1], 'string') then return {'broken', KEYS[1]} end
 if not is_type(KEYS[2], 'stream') then return {'broken', KEYS[2]} end
-local text = redis.call('GET', KEYS[1]) or '0'
-local before = string.match(text, '^%d+$') and tonumber(text)
+local before = counted(redis.call('GET', KEYS[1]))
 if not before then return {'broken', KEYS[1]} end
 local newest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
-if newest and tonumber(string.match(newest[1], '^(%d+)-')) > before then return {'broken', KEYS[2]} end
+if newest and number_of(newest) > before then return {'broken', KEYS[2]} end
 local logged, author = log_keys(5), read_author(6)
 local broken = broken_log(logged)
 if broken then return {'broken', broken} end

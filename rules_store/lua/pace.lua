@@ -9,7 +9,7 @@ local now, limit, more = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local counts, minutes, total = {}, {}, 0
 for text, number in string.gmatch(redis.call('HGET', KEYS[1], ARGV[1]) or '', '(%d+)=(%d+)') do
   local minute, count = tonumber(text), tonumber(number)
-  if minute > now - 60 then
+  if minute > now - 60 and minute <= now + 60 then  -- later is none of ours: no two clocks are that far apart
     counts[minute] = count
     minutes[#minutes + 1] = minute
     total = total + count

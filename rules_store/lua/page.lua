@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 -- Read one page of a kind in the order of the ids.
--- KEYS  1 generation  2 hash  3 index      ARGV  1 generation  2 start of the range ('-' or '(id')  3 page size
--- Reply {'ok', {id, record or false, …}} {'generation', name} {'broken', key}
+-- KEYS  1 generation  2 hash  3 index  4 sequence      ARGV  1 generation  2 start of the range ('-' or '(id')  3 page size
+-- Reply {'ok', {id, record or false, …}, sequence or '', records, ids in the index} {'generation', name} {'broken', key}
 local function is_type(key, wanted)
   local found = redis.call('TYPE', key).ok
   return found == 'none' or found == wanted
@@ -20,4 +20,5 @@ for at = 1, #ids, 1000 do  -- as many arguments as Lua's stack surely takes
     reply[2 * (at + n) - 2] = records[n]
   end
 end
-return {'ok', reply}
+local seq = is_type(KEYS[4], 'string') and redis.call('GET', KEYS[4]) or ''
+return {'ok', reply, seq, redis.call('HLEN', KEYS[2]), redis.call('ZCARD', KEYS[3])}

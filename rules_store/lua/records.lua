@@ -7,14 +7,28 @@
 
 local function integer(n) return string.format('%.0f', n) end
 
+-- Numbers are counted in doubles: from here on they are not exact. What is larger in the store is none of ours.
+local MOST = 9007199254740992
+
+-- The number that a text is; nil for anything else. A store that was never written to has none: 0.
+local function counted(text)
+  local number = string.match(text or '0', '^%d+$') and tonumber(text or '0')
+  return number and number < MOST and number or nil
+end
+
+local function number_of(entry) return tonumber(string.match(entry[1], '^(%d+)-')) end
+
 local function version_of(record) return tonumber(string.match(record, '^{"v":(%d+),')) end
 
 local function claims_of(record)
   local text = string.match(record, '^{"v":%d+,"c":(%b[]),')
   if not text or text == '[]' then return {} end
   local ok, list = pcall(cjson.decode, text)
-  if ok then return list end
-  return {}
+  local claims = {}
+  for _, claim in ipairs(ok and type(list) == 'table' and list or {}) do
+    if type(claim) == 'string' then claims[#claims + 1] = claim end
+  end
+  return claims
 end
 
 local function entity_of(record) return string.match(record, '^{"v":%d+,"c":%b[],"e":(.*)}$') end
@@ -41,6 +55,21 @@ local function broken_key(own, hashes, indexes)
   return nil
 end
 
+-- The key of another kind, or of something else, of the same generation. Not by gsub: '[^:]*$' matches twice, the second time nothing.
+local function beside(key, name) return string.match(key, '^(.*:)') .. name end
+
+-- Whether the entity that a claim is filed under is there and has it. If not, something else than these scripts filed it, and it binds
+-- nobody. A record that is none of ours keeps its claims: nobody can say what it holds.
+local function is_held(claims_key, claim, owner)
+  local kind, id = string.match(owner, '^(%l+):(.+)$')
+  local key = kind and beside(claims_key, kind)
+  local record = key and redis.call('TYPE', key).ok == 'hash' and redis.call('HGET', key, id)
+  if not record then return false end
+  if not version_of(record) then return true end
+  for _, held in ipairs(claims_of(record)) do if held == claim then return true end end
+  return false
+end
+
 -- changes: list of {kind, id, op, claims (list), ...}; olds: list of record or false. Returns nil or {position, claim, owner}.
 local function claim_fault(claims_key, changes, olds)
   local released, taken = {}, {}
@@ -55,7 +84,7 @@ local function claim_fault(claims_key, changes, olds)
       local owner = taken[claim]
       if not owner then
         owner = redis.call('HGET', claims_key, claim)
-        if owner and released[claim] == owner then owner = false end
+        if owner and (released[claim] == owner or (owner ~= me and not is_held(claims_key, claim, owner))) then owner = false end
       end
       if owner and owner ~= me then return {n, claim, owner} end
       taken[claim] = me

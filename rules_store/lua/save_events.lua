@@ -17,11 +17,18 @@ for n = 1, 6 do if not is_type(KEYS[n], wanted[n]) then return {'broken', KEYS[n
 for n = 7, #KEYS do if not is_type(KEYS[n], 'list') then return {'broken', KEYS[n]} end end
 
 local KEPT_MARKS, JOINED_MS, LISTS, ENTRIES = 64, 86400000, 20, 200
-local mark = tonumber(redis.call('HGET', KEYS[3], ARGV[1]) or '0')
-local number = tonumber(redis.call('GET', KEYS[2]) or '0')
+local MOST = 9007199254740992
+
+-- A number that we wrote; 0 for anything else.
+local function whole(text)
+  local found = text and string.match(text, '^%d+$') and tonumber(text) or 0
+  return found < MOST and found or 0
+end
+local mark, number = whole(redis.call('HGET', KEYS[3], ARGV[1])), whole(redis.call('GET', KEYS[2]))
 -- A counter that a fail-over set back must not make the stream refuse.
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if newest then number = math.max(number, tonumber(string.match(newest[1], '^%d+'))) end
+if number >= MOST then return {'broken', KEYS[1]} end
 
 local function parts(entry) return string.match(entry, '^(%d+)\t(%d+)\t(%l)\t(.*)$') end
 
@@ -33,14 +40,15 @@ local function join(key, at, text)
   if flag ~= 'c' then return false end
   local good, old = pcall(cjson.decode, held)
   local fine, new = pcall(cjson.decode, text)
-  if not good or not fine or type(old.counts) ~= 'table' then return false end
+  if not good or not fine or type(old) ~= 'table' or type(old.counts) ~= 'table' then return false end
   if tonumber(at) - (tonumber(old.from_unix_ms) or 0) > JOINED_MS then return false end
   for name, value in pairs(new.counts or {}) do
     if type(value) == 'number' then old.counts[name] = (tonumber(old.counts[name]) or 0) + value end
   end
   new.counts, new.from_unix_ms = old.counts, old.from_unix_ms
-  redis.call('LSET', key, -1, string.format('%.0f\t%s\tc\t%s', number, at, cjson.encode(new)))
-  return true
+  local done, joined = pcall(cjson.encode, new)
+  if done then redis.call('LSET', key, -1, string.format('%.0f\t%s\tc\t%s', number, at, joined)) end
+  return done
 end
 
 -- Removes what is too old from the front of a list; the time of what is first then, false when nothing is left.

@@ -87,7 +87,7 @@ local function log_changes(keys, own, author, changes, olds, orders_hash, first)
       else
         previous = redis.call('HGET', own.gone, name) or ''
       end
-      if customer == '' and previous ~= '' then  -- its order is gone; it is still that customer's
+      if customer == '' and counted(previous) then  -- its order is gone; it is still that customer's
         local last = redis.call('XRANGE', keys.log, previous, previous)[1]
         if last then customer = field_of(last, 'c') end
       end
@@ -115,7 +115,7 @@ local function is_trimming(first, count) return math.floor((first + count - 1) /
 local function trim_log(keys, gone, cutoff, kept, most)
   local excess = redis.call('XLEN', keys.log) - kept
   local oldest = redis.call('XRANGE', keys.log, '-', '+', 'COUNT', 1)[1]
-  if not oldest or (excess <= 0 and tonumber(field_of(oldest, 't')) >= cutoff) then return 0 end
+  if not oldest or (excess <= 0 and (tonumber(field_of(oldest, 't')) or 0) >= cutoff) then return 0 end
   local removed, cut = 0, nil
   for _, entry in ipairs(redis.call('XRANGE', keys.log, '-', '+', 'COUNT', most)) do
     if removed >= excess and (tonumber(field_of(entry, 't')) or 0) >= cutoff then break end

@@ -3,7 +3,7 @@
 --       12… hash and index of each kind
 -- ARGV  1 generation  2 token  3 changes kept  4 tokens kept  5 kind number of orders  6… author (versions.lua)
 --       13 count  14… kind number, kind, id, op, expect, entity, claims
--- Reply {'ok', first sequence} {'generation', name} {'conflict', position, record} {'taken', position, claim, owner}
+-- Reply {'ok', first sequence} {'generation', name} {'hold'} {'conflict', position, record} {'taken', position, claim, owner}
 --       {'broken', key}
 if not is_type(KEYS[1], 'string') then return {'broken', KEYS[1]} end
 local generation = redis.call('GET', KEYS[1])
@@ -18,13 +18,16 @@ if known then
   return {'ok', integer(tonumber(known))}
 end
 
+-- An import that cannot catch up with its last step has the writers wait for a moment. (The key is in our slot.)
+local hold = redis.call('TYPE', '{r}:import').ok == 'hash' and redis.call('HGET', '{r}:import', 'hold_until_unix_ms')
+if hold and (tonumber(hold) or 0) > milliseconds() then return {'hold'} end
+
 if not is_type(KEYS[2], 'string') then return {'broken', KEYS[2]} end
 if not is_type(KEYS[3], 'stream') then return {'broken', KEYS[3]} end
-local text = redis.call('GET', KEYS[2]) or '0'
-local before = string.match(text, '^%d+$') and tonumber(text)
+local before = counted(redis.call('GET', KEYS[2]))
 if not before then return {'broken', KEYS[2]} end
 local newest = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
-if newest and tonumber(string.match(newest[1], '^(%d+)-')) > before then return {'broken', KEYS[3]} end
+if newest and number_of(newest) > before then return {'broken', KEYS[3]} end
 
 local logged, own, author = log_keys(6), own_keys(9), read_author(6)
 local at = 6 + AUTHOR_FIELDS

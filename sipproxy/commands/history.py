@@ -96,8 +96,9 @@ def _print(record: dict[str, Any], lang: Literal["en", "de"], *, as_json: bool, 
 
 
 def _colour(record: dict[str, Any]) -> str:
-    if record["kind"] == "verdict":
-        return {"up": "green", "down": "red", "suspect": "yellow"}.get(record["health"], "default")
-    if record["kind"] == "diversion":
-        return "red" if record["change"] == "began" else "green"
-    return _COLOURS.get(record["kind"], "default")
+    kind = record.get("kind", "")
+    if kind == "verdict":
+        return {"up": "green", "down": "red", "suspect": "yellow"}.get(str(record.get("health")), "default")
+    if kind == "diversion":
+        return "red" if record.get("change") == "began" else "green"
+    return _COLOURS.get(kind, "default")

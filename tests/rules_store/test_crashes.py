@@ -252,6 +252,26 @@ async def test_others_may_write_during_an_import(connection: StoreConnection, st
     assert stored.entity == Customer(id=f"C{(count - 1) % 10}", name=f"new {count - 1}")
 
 
+async def test_an_import_gets_its_turn_among_writers_that_never_pause(store: RulesStore) -> None:
+    done = asyncio.Event()
+
+    async def others(writer: int) -> int:
+        count = 0
+        while not done.is_set():
+            await store.put(Customer(id=f"C{writer}", name=f"{count}"))
+            count += 1
+        return count
+
+    tasks = [asyncio.create_task(others(n)) for n in range(8)]
+    result = await asyncio.wait_for(store.import_many([Put(number(n)) for n in range(200)], staged=True), 60)
+    done.set()
+    counts = await asyncio.gather(*tasks)
+    assert await store.owner_of(number(7).number) == f"number:{number(7).id}"
+    found = await contents(store)
+    assert [found["customer", f"C{n}"][1] for n in range(8)] == [Customer(id=f"C{n}", name=f"{counts[n] - 1}") for n in range(8)]
+    assert result.staged
+
+
 async def test_an_import_with_a_taken_number_changes_nothing(connection: StoreConnection, store: RulesStore) -> None:
     await store.put(Number(id="X", order="A1", line="L1", number="+493021005500"))
     before = await contents(store)

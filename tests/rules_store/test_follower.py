@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from routing.model import Customer, Line
-from rules_store import SERVICE, Erasure, Put, RulesStore, StoreConnection, StoreSettings, schema
+from rules_store import SERVICE, Erasure, Follower, Put, RulesStore, StoreConnection, StoreSettings, schema
+from rules_store.wire import Wire
 from tests.rules_store.following import Following, contents
 
 MakeLine = Callable[..., Line]
@@ -138,6 +139,29 @@ async def test_it_follows_over_kill_9_of_the_store(connection: StoreConnection, 
             await following.until(lambda n=n: ("line", f"L{n}") in following.state)  # type: ignore[misc]
         assert following.follower.resyncs == 0
         assert following.state == await contents(store)
+
+
+class Breaking(Follower):
+    """Loses its connection at the end of each full read, once."""
+
+    broken = 0
+
+    async def _check(self, wire: Wire) -> None:
+        if self.state == "reading" and self.broken < 3:
+            self.broken += 1
+            await wire.close()
+        await super()._check(wire)
+
+
+async def test_a_full_read_whose_end_breaks_is_done_again(connection: StoreConnection, store: RulesStore, line: MakeLine) -> None:
+    await store.put(line("L1"))
+    follower = Breaking(connection)
+    async with asyncio.timeout(10):
+        async for batch in follower.batches():
+            if batch.complete:
+                break
+    assert follower.broken == 3
+    assert (batch.sequence, follower.last_reason) == (1, "interrupted")
 
 
 async def test_garbage_is_reported_and_skipped(connection: StoreConnection, store: RulesStore, line: MakeLine) -> None:

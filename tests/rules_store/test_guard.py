@@ -8,7 +8,19 @@ from collections.abc import Callable
 import pytest
 
 from routing.model import Line, Number
-from rules_store import ABSENT, Change, ConflictError, Delete, Guard, Put, RulesStore, StoreConnection, StoreError, changes_since
+from rules_store import (
+    ABSENT,
+    Change,
+    ConflictError,
+    Delete,
+    Guard,
+    NumberTakenError,
+    Put,
+    RulesStore,
+    StoreConnection,
+    StoreError,
+    changes_since,
+)
 
 
 def _number(n: int) -> Number:
@@ -60,6 +72,21 @@ async def test_a_change_during_the_staging_refuses_the_switch(store: RulesStore,
     assert [page async for page in store.pages("number")] == []
     assert steps[0] == "copy"
     assert "switch" in steps
+
+
+async def test_a_number_that_somebody_takes_during_the_staging_refuses_the_switch(store: RulesStore) -> None:
+    taking: list[asyncio.Task[object]] = []
+    faster = _number(1).model_copy(update={"id": "faster"})
+
+    def progress(step: str, _done: int, _total: int) -> None:
+        if step == "stage" and not taking:
+            taking.append(asyncio.ensure_future(store.put(faster)))
+
+    with pytest.raises(NumberTakenError):
+        await store.import_many([Put(_number(n)) for n in range(3000)], progress=progress, staged=True)
+    await taking[0]
+    assert [stored.entity async for page in store.pages("number") for stored in page] == [faster]
+    assert await store.owner_of(faster.number) == "number:faster"
 
 
 async def test_an_import_in_between_refuses(store: RulesStore) -> None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 
 from routing.model import Customer, Order, Site
-from rules_store import ABSENT, Put, RulesStore, StoreConnection, StoreError, StoreSettings, VersionLog, migrate, schema
+from rules_store import (
+    ABSENT,
+    Author,
+    Put,
+    RulesStore,
+    StoreConnection,
+    StoreError,
+    StoreSettings,
+    Undo,
+    VersionLog,
+    migrate,
+    schema,
+)
 from tests.rules_store.following import Following
 
 OLD = '{"v":%d,"c":[],"e":{"id":"%s","name":"Hafenbau","allow_international":%s}}'
@@ -44,6 +56,22 @@ async def test_old_records_are_read_and_written_anew(store: RulesStore, connecti
     assert (entry.note, entry.previous) == ("schema 1 to 2", 1)
     assert entry.before == {"id": "C1", "name": "Hafenbau", "allowances": ["international"]}
     assert entry.after == stored.entity.model_dump(mode="json")
+
+
+async def test_a_change_is_taken_back_before_and_after_the_migration(store: RulesStore, connection: StoreConnection) -> None:
+    await store.sequence()
+    await put_old(connection)
+    undo, author = Undo(connection), Author("ada", "cli")
+    for customer in ("C1", "C2"):
+        before = await store.get("customer", customer)
+        assert before is not None
+        changed = await store.put(Customer(id=customer, name="Werft"), before.version, author=author)
+        if customer == "C2":
+            await migrate(connection)
+        assert await undo.undo(changed.version, author)
+        after = await store.get("customer", customer)
+        assert after is not None
+        assert after.entity == before.entity
 
 
 async def test_garbage_is_told_and_skipped(store: RulesStore, connection: StoreConnection) -> None:

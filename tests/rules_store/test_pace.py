@@ -92,3 +92,23 @@ async def test_garbage_counts_nothing_and_a_wrong_key_is_named(connection: Store
     await connection.repeat(spoil)
     with pytest.raises(StoreError, match="paces"):
         await pace.admit("c", LIMITS)
+
+
+async def test_who_changed_nothing_for_an_hour_is_swept_out(connection: StoreConnection) -> None:
+    clock = Clock()
+    pace = ChangePace(connection, clock)
+    await pace.admit("old", LIMITS)
+    await connection.repeat(lambda client: client.hset(schema.PACES, "garbage", "\x00 none"))
+    clock.now += 59 * 60
+    await pace.admit("new", LIMITS)
+    await pace.sweep()
+    assert set(await connection.repeat(lambda client: client.hkeys(schema.PACES))) == {b"old", b"new"}
+    clock.now += 60
+    await pace.sweep()
+    assert await connection.repeat(lambda client: client.hkeys(schema.PACES)) == [b"new"]
+    assert await pace.counted("new") == {"customer": {(T0 + 59 * 60) // 60: 1}}
+
+
+async def test_a_minute_that_is_far_ahead_counts_for_nobody(connection: StoreConnection) -> None:
+    await connection.repeat(lambda client: client.hset(schema.PACES, "c", f"{T0 // 60 + 10_000}=99"))
+    assert await changes(ChangePace(connection, Clock()), 99) == 10

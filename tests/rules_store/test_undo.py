@@ -146,6 +146,12 @@ async def test_a_write_of_which_a_part_left_the_log_is_not_taken_back(settings: 
         await undo.undo(versions[-1], EVE)
 
 
+@pytest.mark.parametrize("version", [0, -1, 2**53, 10**30])
+async def test_what_is_no_version_cannot_be_taken_back(undo: Undo, version: int) -> None:
+    with pytest.raises(VersionGoneError):
+        await undo.plan(version)
+
+
 async def test_what_never_was_cannot_be_taken_back(undo: Undo) -> None:
     with pytest.raises(VersionGoneError, match="version 17"):
         await undo.undo(17, EVE)

@@ -92,6 +92,43 @@ async def test_what_is_not_in_the_log_is_told(service: RunningService) -> None:
     assert refused.value.code == "gone"
 
 
+@pytest.mark.parametrize(
+    ("op", "args"),
+    [
+        ("undo", {"version": True}),
+        ("undo", {"version": "7"}),
+        ("undo", {}),
+        ("undo", {"version": 1, "force": "yes"}),
+        ("log", {"kind": "nothing", "id": "x"}),
+        ("log", {"customer": 7}),
+        ("audit", {"before": "x"}),
+        ("customer", {"action": "forget", "customer": "1"}),
+    ],
+)
+async def test_a_wrong_argument_gets_a_sentence(service: RunningService, op: str, args: dict[str, Any]) -> None:
+    with pytest.raises(AdminError) as refused:
+        await service.ask(op, **args)
+    assert refused.value.code == "bad_request"
+
+
+@pytest.mark.parametrize("version", [0, -5, 10**30])
+async def test_what_can_be_no_version_is_told(service: RunningService, version: int) -> None:
+    for op in ("undo", "log"):
+        with pytest.raises(AdminError) as refused:
+            await service.ask(op, version=version)
+        assert refused.value.code == "gone"
+
+
+async def test_a_taking_back_is_taken_back(service: RunningService) -> None:
+    first, second = await change(service, "0171 3920015"), await change(service, "0171 3920016")
+    undone = await service.ask("undo", version=second["version"])
+    again = await service.ask("undo", version=undone["versions"][0])
+    versions = (await service.ask("log", kind="diversion", id=first["id"], limit=3))["versions"]
+    assert [entry["undoes"] for entry in versions] == [undone["versions"][0], second["version"], None]
+    assert versions[0]["version"] == again["versions"][0]
+    assert versions[0]["after"] == versions[2]["after"]
+
+
 async def test_the_commands_show_take_back_and_export(service: RunningService, tmp_path: Path) -> None:
     await change(service, "0171 3920013")
     done = await change(service, "0171 3920014")
