@@ -95,9 +95,11 @@ def _is_named(directory: Directory, piece: Piece, place: Place, block: Block) ->
     if place.part is None or place.part.ranges:
         return True
     # Single numbers are counted besides.
-    return piece.length == len(piece.digits) and (
-        piece.digits == block.base[1:] or piece.digits in directory.registry.number_rules
-    )
+    if piece.length != len(piece.digits):
+        return False
+    registry = directory.registry
+    rules = registry.number_rules.get(piece.digits, ())
+    return piece.digits == block.base[1:] or any(registry.diversions[key].order == block.order for key in rules)
 
 
 def _target_cuts(directory: Directory, piece: Piece, place: Place) -> Iterable[Piece]:

@@ -132,7 +132,8 @@ def extensions(plain: World, block: Block, rules: list[Diversion]) -> Iterator[s
         yield base
         ranges = [(rule.scope.first, rule.scope.last) for rule in plain.range_rules(block)] if rules else []
         for rule in rules:
-            if isinstance(rule.scope, NumberScope) and home(plain, rule.scope.number[1:]) is block:
+            mine = isinstance(rule.scope, NumberScope) and rule.order == block.order
+            if mine and home(plain, rule.scope.number[1:]) is block:
                 yield rule.scope.number[1:]
     for first, last in ranges:
         for value in range(int(first), int(last) + 1):
