@@ -166,7 +166,7 @@ impl Chain {
 }
 
 fn number_of(value: &NameAddr<'_>, plan: &NumberPlan) -> Option<Digits> {
-    plan.canonical(value.uri().ok()?.user?).ok()
+    plan.canonical(value.uri().ok()?.dialled()?).ok()
 }
 
 /// `counter` has one or two digits (RFC 5806 §3); what is longer is a large number.

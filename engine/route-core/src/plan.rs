@@ -7,7 +7,7 @@
 //! | a porting prefix (`D123`), in front or right after `+CC` | dropped; what follows in front without a prefix is `CC` + it |
 //! | a short code alone, or after `+CC`, `0`: 110, 112, 115, 116xyz, 118xy, 1180yy | [`NumberFault::ShortCode`], never a number |
 //! | `+…`, or the international prefix | international |
-//! | a local number with `;phone-context=+…` (RFC 3966 §5.1.5) | the context's digits, then the number |
+//! | a local number with `;phone-context=+…` (RFC 3966 §5.1.5) | the context's digits, then the number; after `+CC` alone without the national prefix |
 //! | the national prefix | `CC` + rest |
 //! | `CC…` without any prefix | international, if the plan has a national prefix |
 //! | anything else without a prefix | a subscriber number that nobody can complete: [`NumberFault::Local`] |
@@ -109,7 +109,10 @@ impl NumberPlan {
             return self.international(rest);
         }
         if let Some(context) = phone_context(parameters) {
-            return join(context, digits);
+            return match after(digits, self.national_prefix) {
+                Some(rest) if context == self.country_code => self.national(rest),
+                _ => join(context, digits),
+            };
         }
         if let Some(rest) = after(digits, self.national_prefix) {
             return self.national(rest);

@@ -45,6 +45,8 @@ fn every_form_of_a_number_is_the_same_number() {
         "03023125010;rn=+491234;npdi",
         "23125010;phone-context=+4930",
         "23125010;npdi;Phone-Context=+49-30",
+        "03023125010;phone-context=+49",
+        "3023125010;phone-context=+49",
         "D1233023125010",
         "d12303023125010",
         "D123+493023125010",

@@ -34,7 +34,10 @@ impl Core {
             return self
                 .answer_stateless(request, view, 403, "Route Not Allowed", |response| response);
         }
-        let called = match interconnect.plan.canonical(uri.user.unwrap_or_default()) {
+        let called = match interconnect
+            .plan
+            .canonical(uri.dialled().unwrap_or_default())
+        {
             Ok(called) => called,
             Err(fault) => return self.answer_bad_number(request, fault, interconnect, view),
         };

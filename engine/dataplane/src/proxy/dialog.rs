@@ -143,7 +143,7 @@ impl Core {
         let flags = InterconnectFlags::default();
         let called = interconnect
             .plan
-            .canonical(uri.user.unwrap_or_default())
+            .canonical(uri.dialled().unwrap_or_default())
             .ok();
         let decision = called.map(|called| {
             decide(

@@ -173,6 +173,13 @@ impl<'a> Uri<'a> {
         Some((&user[..end], Params::new(&user[end..])))
     }
 
+    /// What was dialled, as a core network writes it: the user part with its own parameters; of a tel URI all of it, because a
+    /// local number is nothing without its `;phone-context=` (RFC 3966 §5.1.5).
+    pub fn dialled(&self) -> Option<&'a [u8]> {
+        let whole = self.scheme == Scheme::Tel;
+        self.user.map(|user| if whole { self.opaque } else { user })
+    }
+
     /// Parameters inside the user part of a sip URI, or those of a tel URI.
     pub fn user_params(&self) -> Params<'a> {
         self.subscriber()

@@ -59,6 +59,29 @@ fn tel_uris_have_number_and_parameters() {
 }
 
 #[test]
+fn what_was_dialled_has_the_parameters_of_the_number() {
+    let table = [
+        (
+            "tel:23125010;phone-context=+4930",
+            "23125010;phone-context=+4930",
+        ),
+        ("tel:+493023125010", "+493023125010"),
+        (
+            "sip:23125010;phone-context=+4930@example.com;user=phone",
+            "23125010;phone-context=+4930",
+        ),
+        (
+            "sip:+493023125010:secret@example.com;user=phone?Subject=x",
+            "+493023125010",
+        ),
+    ];
+    for (text, dialled) in table {
+        assert_eq!(Some(dialled.as_bytes()), uri(text).dialled(), "{text}");
+    }
+    assert_eq!(None, uri("sip:example.com").dialled());
+}
+
+#[test]
 fn unknown_schemes_are_opaque() {
     let u = uri("nobodyKnowsThisScheme:totallyopaquecontent");
     assert_eq!(Scheme::Other(b"nobodyKnowsThisScheme"), u.scheme);
