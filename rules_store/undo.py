@@ -30,8 +30,8 @@ from rules_store.types import ABSENT, ANY, Author, Delete, Expect, Garbage, Put,
 from rules_store.versions import VersionLog
 
 _PAGE: Final = 1000
-_FAR: Final = 200
-"""Takings back that are looked through; a person does not do more of them in a row."""
+_FAR: Final = 400
+"""Versions of an entity that are looked through; a person does not take more than half of them back in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,35 +106,27 @@ class Undo:
         if not force:
             current = await self._rules.get(entry.kind, entry.id)
             stands = current.version if current is not None else await self._log.removed_at(entry.kind, entry.id)
-            if (current is None) != (entry.after is None) or not await self._is_as_after(entry, stands):
+            if (current is None) != (entry.after is None) or not await self._is_as_after(entry, entry.kind, entry.id, stands):
                 raise ConflictError(entry.kind, entry.id, current, wanted=before)
             expect = ABSENT if current is None else current.version
         return Delete(entry.kind, entry.id, expect) if before is None else Put(before, expect)
 
-    async def _is_as_after(self, entry: Version, stands: int | None) -> bool:
-        """Whether the entity is as ``entry`` left it: in that version, or after others that changed nothing or took each other back."""
-        for _ in range(_FAR):
-            if stands is None or stands <= entry.version:
-                return stands == entry.version
-            version = await self._log.version(stands)
-            if version is None or version.op not in {"put", "delete"}:
+    async def _is_as_after(self, entry: Version, kind: str, entity_id: str, stands: int | None) -> bool:
+        """Whether an entity is as ``entry`` left it: in that version, or after others that changed nothing or took each other back."""
+        made = entry.imported or entry.version
+        if stands is None or stands <= made:
+            return stands == made
+        chain = await self._log.history(kind, entity_id, _FAR)
+        at = 0
+        while at < len(chain) and chain[at].version != entry.version:
+            one = chain[at]
+            if one.undoes is not None:
+                later = (n for n in range(at + 1, len(chain)) if chain[n].first <= one.undoes <= chain[n].last)
+                at = next(later, len(chain))
+            elif not _changed_nothing(one):
                 return False
-            if version.undoes is None:
-                if not _changed_nothing(version):
-                    return False
-                stands = version.previous
-                continue
-            undone = await self._own_change(version.undoes, entry)
-            stands = undone.previous if undone is not None else None
-        return False
-
-    async def _own_change(self, version: int, entry: Version) -> Version | None:
-        """Return what the write of ``version`` did to the entity of ``entry``."""
-        found = await self._log.version(version)
-        if found is None or found.op not in {"put", "delete"}:
-            return None
-        together = [found] if found.count == 1 else await self._log.between(found.first, found.last)
-        return next((one for one in together if (one.kind, one.id) == (entry.kind, entry.id)), None)
+            at += 1
+        return at < len(chain)
 
     async def _before(self, entry: Version) -> Entity | None:
         if entry.before is None:
@@ -158,10 +150,10 @@ class Undo:
             for (kind, entity_id), record in page.items():
                 before = _restored(kind, entity_id, record, entry.version)
                 current = present.get((kind, entity_id))
-                # Removed by the import, it is absent now; else the import's version stands there.
-                removed = not force and current is None and await self._log.removed_at(kind, entity_id) == entry.imported
-                if not force and not removed and (current is None or current.version != entry.imported):
-                    raise ConflictError(kind, entity_id, current, wanted=before)
+                if not force:
+                    stands = current.version if current is not None else await self._log.removed_at(kind, entity_id)
+                    if not await self._is_as_after(entry, kind, entity_id, stands):
+                        raise ConflictError(kind, entity_id, current, wanted=before)
                 expect: Expect = ANY if force else ABSENT if current is None else current.version
                 yield Delete(kind, entity_id, expect) if before is None else Put(before, expect)
 
