@@ -84,7 +84,7 @@ class _Marker:
         key = order.id
         if not dates_only:
             self.marks.lines |= self.registry.lines_of.get(key, set())
-            if other is None or other.customer != order.customer:
+            if other is None or (other.customer, other.product) != (order.customer, order.product):
                 for rule in self.registry.rules_of.get(key, ()):
                     self.rule(self.registry.diversions[rule])
             if other is None:

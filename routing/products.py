@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from routing import product_texts as texts
+from routing.product_texts import ProductTexts
+
 LineKind = Literal["registered", "static", "foreign"]
 NumberKind = Literal["number", "block"]
 
@@ -36,7 +39,8 @@ class Product:
     """What an order of this product has, unless its line says otherwise."""
 
     name: str
-    stands_at_customer: str
+    texts: ProductTexts
+    """What the pages say of it."""
     line_kinds: tuple[LineKind, ...]
     """What a line may be; the first is the default."""
     profiles: Mapping[LineKind, str]
@@ -51,7 +55,7 @@ class Product:
     site_share: float = 1.0
     """The share of a site's lines that are down when the site is."""
     eligible: bool = True
-    """Diversion is included, without being ordered."""
+    """Diversion is included, without being ordered. Of another product rules are refused, and those stored are not used."""
 
     @property
     def line_kind(self) -> LineKind:
@@ -65,10 +69,10 @@ class Product:
 
 _BOTH: tuple[NumberKind, ...] = ("number", "block")
 _PRODUCTS = (
-    # name, at the customer's, line kinds, profiles, Request-URI, numbers; limits: rules per line, changes an hour, channels
+    # name, texts, line kinds, profiles, Request-URI, numbers; limits: rules per line, changes an hour, channels
     Product(
         "sipAccount 2.0",
-        "SIP phones or access device",
+        texts.ACCOUNT,
         ("registered", "foreign"),
         {"registered": "phone", "foreign": "foreign"},
         "contact",
@@ -77,7 +81,7 @@ _PRODUCTS = (
     ),
     Product(
         "sipTrunk 2.0",
-        "IP phone system",
+        texts.TRUNK,
         ("registered", "foreign"),
         {"registered": "registered", "foreign": "foreign"},
         "number",
@@ -86,7 +90,7 @@ _PRODUCTS = (
     ),
     Product(
         "sipTrunk 2.0 Pro",
-        "IP phone system, fixed IP, often two sites",
+        texts.TRUNK_PRO,
         ("static", "registered", "foreign"),
         {"static": "static", "registered": "registered", "foreign": "foreign"},
         "number",
@@ -95,7 +99,7 @@ _PRODUCTS = (
     ),
     Product(
         "Jubiläumstarif",
-        "IP phone system",
+        texts.BUNDLE,
         ("registered", "foreign"),
         {"registered": "registered", "foreign": "foreign"},
         "number",
@@ -104,7 +108,7 @@ _PRODUCTS = (
     ),
     Product(
         "office-flat NGN",
-        "access device",
+        texts.OFFICE_FLAT,
         ("registered", "foreign"),
         {"registered": "access-device", "foreign": "foreign"},
         "number",
@@ -113,7 +117,7 @@ _PRODUCTS = (
     ),
     Product(
         "voice-direct NGN",
-        "access device",
+        texts.VOICE_DIRECT,
         ("registered", "foreign"),
         {"registered": "access-device", "foreign": "foreign"},
         "number",
@@ -122,7 +126,7 @@ _PRODUCTS = (
     ),
     Product(
         "PMX NGN",
-        "gateway in place of a primary-rate line",
+        texts.PRIMARY_RATE,
         ("static", "registered", "foreign"),
         {"static": "gateway", "registered": "access-device", "foreign": "foreign"},
         "number",
@@ -131,7 +135,7 @@ _PRODUCTS = (
     ),
     Product(
         "PMX NGN Option",
-        "gateway in place of a primary-rate line",
+        texts.PRIMARY_RATE_OPTION,
         ("static", "registered", "foreign"),
         {"static": "gateway", "registered": "access-device", "foreign": "foreign"},
         "number",
@@ -141,7 +145,7 @@ _PRODUCTS = (
     # A number of its own per extension leads to that extension's line; the block holds them together.
     Product(
         "centrex Premium",
-        "phones on a hosted system",
+        texts.CENTREX,
         ("registered", "foreign"),
         {"registered": "phone", "foreign": "foreign"},
         "contact",

@@ -81,6 +81,8 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
         "scope_number": "{number} is not one of the numbers of order {order}. Choose one of its numbers.",
         "scope_block": "Block {block} is not one of the blocks of order {order}. Choose one of its blocks.",
         "scope_range": "The range {first}-{last} is not inside block {block}. Choose extensions of the block.",
+        "product_not_eligible": "Order {order} has the product {product}, to which diversion does not belong. Leave its rules out.",
+        "plan_unknown": "No rule of order {order} belongs to the plan {plan!r}; its plans: {known}. Choose one of them, or add rules first.",
         "scope_duplicate": "Diversion {other} is for the same numbers. Change or remove that one.",
         "times_text": "{text!r} is not understood at {what!r}: {why}. Write times such as Mo-Fr 08:00-17:00, or Sat 09:00-13:00.",
         "period_dates": "The last day ({last}) comes before the first ({first}). Correct one of the dates.",
@@ -176,6 +178,7 @@ class RuleWarning:
 WARNINGS: Mapping[str, str] = MappingProxyType(
     {
         "target_shared": "{number} is the target of {count} numbers and may be engaged when all are diverted. Share them out.",
+        "plan_not_armed": "No rule of the plan {plan!r} of order {order} is armed, so it diverts nothing by itself. Arm its rules.",
         "limit_rules_passed": "Line {line} has {count} rules, more than the {limit} of its product. It was saved, for staff may.",
         "limit_changes_passed": "{count} changes were made within an hour, more than the {limit} of the product. It was saved, for staff may.",
     }

@@ -22,6 +22,10 @@ class Review:
     warnings: tuple[RuleWarning, ...]
 
 
+_NO_RULE = frozenset({"reference_missing", "product_not_eligible"})
+"""Faults with which it is not worth looking at the rest."""
+
+
 def review(diversion: Diversion, directory: "Directory", *, staff: bool) -> Review:
     """Judge a rule beside those that ``directory`` holds; ``staff`` may have more rules than a customer, and is told.
 
@@ -32,7 +36,7 @@ def review(diversion: Diversion, directory: "Directory", *, staff: bool) -> Revi
         return Review((), ())
     faults = check_diversion(diversion, directory.policy(diversion.order), directory)
     warnings: list[RuleWarning] = []
-    if not any(found.location.startswith("scope") or found.type == "reference_missing" for found in faults):
+    if not any(found.location.startswith("scope") or found.type in _NO_RULE for found in faults):
         if staff:
             warnings += filter(None, (rules_warning(diversion, directory),))
         else:

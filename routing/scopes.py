@@ -3,6 +3,7 @@
 from routing.blocks import holds, is_range
 from routing.model import Block, BlockScope, Diversion, NumberScope, RangeScope
 from routing.numbers import MAX_DIGITS
+from routing.products import product
 from routing.registry import Registry
 from routing.rejection import Fault, fault
 from routing.stays import Item, stays
@@ -52,8 +53,12 @@ class Scopes:
 
         A rule for a block that comes later or has gone is right, though nothing is diverted by it now (`in_time`).
         """
-        if diversion.order not in self.registry.orders:
+        order = self.registry.orders.get(diversion.order)
+        if order is None:
             return fault("reference_missing", "order", kind="order", id=diversion.order)
+        held = product(order.product)
+        if held is not None and not held.eligible:
+            return fault("product_not_eligible", "order", product=held.name, order=order.id)
         scope = diversion.scope
         if isinstance(scope, BlockScope | RangeScope):
             block = self.block_of(diversion)

@@ -1,6 +1,6 @@
 """What should come out, written down the slow and plain way: no indices, no prefixes, every entity looked at for every number."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,9 @@ from routing.model import (
     RangeScope,
     Target,
 )
+from routing.products import product
 from routing.schedule import period_at
+from routing.target_policy import NATIONAL, CarrierPolicy
 
 Listed = tuple[tuple[str, int | None], ...]
 Outcome = tuple[str, str | None, Listed, bool, bool] | None
@@ -27,6 +29,17 @@ Outcome = tuple[str, str | None, Listed, bool, bool] | None
 Targets for the phone system alone follow a mark; those of a rule that rests are not looked at.
 """
 PHONE_SYSTEM: Listed = (("phone system", None),)
+
+
+CLASS_OF = {
+    "+491713920000": "mobile",
+    "+491713920001": "mobile",
+    "+431234567": "international",
+    "+499001234567": "premium",
+    "+49180512345": "shared_cost",
+}
+"""What the strategies' targets are; all others are geographic."""
+NEEDS_ALLOWANCE = {"international", "shared_cost"}
 
 
 class Table:
@@ -98,8 +111,16 @@ def listed(spec: Any) -> Listed:
 class World:
     """Entities by kind and id, asked plainly."""
 
-    def __init__(self, entities: Iterable[Entity], now: datetime) -> None:
+    def __init__(
+        self,
+        entities: Iterable[Entity],
+        now: datetime,
+        braked: Container[str] = (),
+        carrier: CarrierPolicy = NATIONAL,
+    ) -> None:
         self.now = now
+        self.braked = braked
+        self.carrier = carrier
         self.of: dict[type, dict[str, Any]] = {k: {} for k in (Customer, Order, Line, Block, Number, Diversion)}
         for entity in {(type(entity), entity.id): entity for entity in entities}.values():
             present = self.present(entity) if isinstance(entity, Number | Block) else entity
@@ -217,12 +238,17 @@ class World:
         return None
 
     def ever(self, d: Diversion) -> bool:
-        """Whether it has a target that may be used, at whatever time."""
+        """Whether diversion belongs to its product, and it has a target that may be used, at whatever time."""
+        sort = product(self.of[Order][d.order].product)
+        if sort is not None and not sort.eligible:
+            return False
         lists = [(d.targets, d.phone_system_targets), *((p.targets, p.phone_system_targets) for p in d.periods)]
         return any(self.usable(d, targets) for pair in lists for targets in pair)
 
     def now_of(self, d: Diversion) -> Listed:
         """The targets that count now, () when it rests."""
+        if d.order in self.braked:
+            return ()
         if d.plan is not None and d.plan != self.of[Order][d.order].plan:
             return ()
         index = period_at(d.periods, self.state(d), self.now)
@@ -252,7 +278,8 @@ class World:
 
     def usable(self, d: Diversion, targets: tuple[Target, ...]) -> Listed:
         customer = self.of[Customer].get(self.of[Order][d.order].customer)
-        abroad = customer is not None and "international" in customer.allowances
+        allowed = customer.allowances if customer is not None else ()
+        barred = self.carrier.barred | (NEEDS_ALLOWANCE - set(allowed)) | {"premium"}
         block = self.of[Block].get(getattr(d.scope, "block", ""))
         base = block.base if block else None
         own = d.scope.number if isinstance(d.scope, NumberScope) else base
@@ -260,8 +287,8 @@ class World:
         return tuple(
             (t.number[1:], len(base) - 1 if t.keep_extension and base else None)
             for t in targets
-            if (abroad or t.number.startswith("+49"))
-            and not t.number.startswith("+49900")
+            if CLASS_OF.get(t.number, "geographic") not in barred
+            and not t.number.startswith(self.carrier.barred_prefixes)
             and (in_block or not t.keep_extension)
             and not (t.keep_extension and len(t.number) < len("+49") + 3)
             and not (t.number == own and t.keep_extension == in_block)

@@ -23,6 +23,7 @@ from routing.model import (
     State,
     Target,
 )
+from routing.target_policy import CarrierPolicy
 
 DAY = timedelta(days=1)
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -30,6 +31,8 @@ NOWS = st.integers(0, 6).map(lambda n: START + n * DAY)
 """Midnights in UTC; by the clocks in Germany it is one at night then."""
 
 # Few names and few digits, so that things meet.
+UNDIVERTED = "product without diversion"
+"""A product to which diversion does not belong; `tests.routing.conftest` puts it beside those of the table."""
 NAMES = st.sampled_from(["a", "a", "a", "b", "c"])
 DIGIT = st.sampled_from("012")
 BASES = st.sampled_from(["+49300", "+493001", "+493002", "+4930"])
@@ -48,8 +51,11 @@ def numbers_text(draw: st.DrawFn) -> str:
     return draw(BASES) + "".join(draw(st.lists(DIGIT, max_size=4)))
 
 
+ALLOWANCES = st.sampled_from([(), ("international",), ("shared_cost",), ("international", "shared_cost")])
+
+
 def customers() -> st.SearchStrategy[Customer]:
-    return st.builds(Customer, id=NAMES, name=st.just("x"), allowances=st.sampled_from([(), ("international",)]))
+    return st.builds(Customer, id=NAMES, name=st.just("x"), allowances=ALLOWANCES)
 
 
 PLANS = st.sampled_from([None, None, "summer", "flood"])
@@ -60,13 +66,16 @@ def sites() -> st.SearchStrategy[Site]:
     return st.builds(Site, id=NAMES, address=st.just(""), state=STATES)
 
 
+PRODUCTS = st.sampled_from(["sipTrunk 2.0", "sipTrunk 2.0", "PMX NGN", "centrex Premium", "no product of ours", UNDIVERTED])
+
+
 def orders() -> st.SearchStrategy[Order]:
     dates = st.none() | NOWS
     return st.builds(
         Order,
         id=NAMES,
         customer=NAMES,
-        product=st.sampled_from(["sipTrunk 2.0", "PMX NGN"]),
+        product=PRODUCTS,
         site=sites(),
         plan=PLANS,
         active_from=dates,
@@ -110,7 +119,9 @@ def numbers() -> st.SearchStrategy[Number]:
 
 TARGETS = st.builds(
     Target,
-    number=st.sampled_from(["+496990009000", "+491713920000", "+431234567", "+499001234567", "+4930"]),
+    number=st.sampled_from(
+        ["+496990009000", "+491713920000", "+491713920001", "+431234567", "+499001234567", "+49180512345", "+4930", "+493001"]
+    ),
     keep_extension=st.booleans(),
 )
 
@@ -160,6 +171,15 @@ def diversions() -> st.SearchStrategy[Diversion]:
         periods=st.just(()) | st.lists(periods(), max_size=2).map(tuple),
         plan=PLANS,
     )
+
+
+CARRIERS = st.builds(
+    CarrierPolicy,
+    barred=st.sampled_from([frozenset(), frozenset({"mobile"}), frozenset({"geographic", "shared_cost"})]),
+    barred_prefixes=st.sampled_from([(), ("+4917139200", "+43"), ("+4930",)]),
+)
+BRAKES = st.dictionaries(NAMES, st.sampled_from(["too many calls", "far too many calls"]), max_size=2)
+"""Orders whose rules rest, and why."""
 
 
 def entities() -> st.SearchStrategy[Customer | Order | Line | Block | Number | Diversion]:

@@ -1,18 +1,25 @@
 """Whatever happens to the entities, in whatever order: the deltas add up to a fresh compilation, and both to the naive oracle."""
 
 import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.compile import Compiler
 from routing.model import KINDS, Entity
+from routing.target_policy import NATIONAL, CarrierPolicy
 from sipproxy._engine import RouteTable
 from tests.routing.oracle import Table, World
-from tests.routing.strategies import NOWS, entities, worlds
+from tests.routing.strategies import BRAKES, CARRIERS, NOWS, entities, worlds
 
+if TYPE_CHECKING:
+    from sipproxy._engine import Delta
+
+NONE: Mapping[str, str] = {}
 KIND_OF = {cls: kind for kind, cls in KINDS.items()}
 # Every number of up to four digits behind the shortest base that can make a difference, and some that are nobody's.
 PROBES = [
@@ -20,18 +27,26 @@ PROBES = [
 ]
 
 
-def compiled(world: list[Entity], now: datetime) -> Table:
+def compiled(world: list[Entity], now: datetime, braked: Mapping[str, str] = NONE, carrier: CarrierPolicy = NATIONAL) -> Table:
     table = Table()
-    for delta in Compiler().load(world, now):
+    for delta in fresh(braked, carrier).load(world, now):
         table.apply(delta)
     return table
 
 
+def fresh(braked: Mapping[str, str] = NONE, carrier: CarrierPolicy = NATIONAL) -> Compiler:
+    compiler = Compiler(carrier=carrier)
+    compiler.directory.braked = dict(braked)
+    return compiler
+
+
 @settings(max_examples=150, deadline=None)
-@given(worlds(), NOWS)
-def test_a_full_load_is_what_the_naive_reading_says(world: list[Entity], now: datetime) -> None:
-    table = compiled(world_of(world), now)
-    oracle = World(world, now)
+@given(worlds(), NOWS, BRAKES, CARRIERS)
+def test_a_full_load_is_what_the_naive_reading_says(
+    world: list[Entity], now: datetime, braked: dict[str, str], carrier: CarrierPolicy
+) -> None:
+    table = compiled(world_of(world), now, braked, carrier)
+    oracle = World(world, now, braked, carrier)
     for digits in PROBES:
         assert oracle.outcome(digits) == table.outcome(digits), digits
 
@@ -46,53 +61,76 @@ STEPS = st.lists(
         st.lists(entities(), min_size=1, max_size=3),
         st.tuples(st.sampled_from(sorted(KINDS)), st.sampled_from(["a", "b", "c", "d", "e"])),
         NOWS,
+        CARRIERS,
+        BRAKES,
     ),
     max_size=12,
 )
 
 
+@dataclass
+class Story:
+    """What happened to a world, step by step, and what the compiler said."""
+
+    held: dict[tuple[str, str], Entity]
+    now: datetime
+    braked: Mapping[str, str] = field(default_factory=dict)
+    carrier: CarrierPolicy = NATIONAL
+    compiler: Compiler = field(default_factory=Compiler)
+
+    def begin(self) -> "list[Delta]":
+        return list(self.compiler.load(self.held.values(), self.now))
+
+    def take(self, step: Any) -> "list[Delta]":
+        match step:
+            case datetime():
+                self.now = step
+                return self.compiler.advance(step)
+            case CarrierPolicy():
+                self.carrier = step
+                return self.compiler.judge_targets(step)
+            case dict():
+                self.braked = step
+                return self.compiler.rest(step)
+            case tuple():
+                self.held.pop(step, None)
+                return self.compiler.change([(*step, None)], self.now)
+            case _:
+                self.held |= {(KIND_OF[type(item)], item.id): item for item in step}
+                return self.compiler.change([(KIND_OF[type(item)], item.id, item) for item in step], self.now)
+
+
 @settings(max_examples=150, deadline=None)
 @given(worlds(), NOWS, STEPS)
 def test_deltas_add_up_to_a_fresh_compilation(world: list[Entity], now: datetime, steps: list[Any]) -> None:
-    compiler = Compiler()
-    held = {(KIND_OF[type(item)], item.id): item for item in world}
-    table = Table()
-    engine = RouteTable() if RouteTable is not None else None
-    deltas = list(compiler.load(held.values(), now))
+    story = Story({(KIND_OF[type(item)], item.id): item for item in world}, now)
+    table, engine = Table(), RouteTable()
+    deltas = story.begin()
     for step in steps:
-        if isinstance(step, datetime):
-            now = step
-            deltas += compiler.advance(now)
-        elif isinstance(step, tuple):
-            held.pop(step, None)
-            deltas += compiler.change([(*step, None)], now)
-        else:
-            held |= {(KIND_OF[type(item)], item.id): item for item in step}
-            deltas += compiler.change([(KIND_OF[type(item)], item.id, item) for item in step], now)
-        prefixes = compiler.directory.prefixes
+        deltas += story.take(step)
+        prefixes = story.compiler.directory.prefixes
         assert list(prefixes.below("")) == sorted(prefixes.entries.keys() | prefixes.points.keys())
     for delta in deltas:
         table.apply(delta)
-        if engine is not None:
-            engine.apply(delta)
-    fresh = compiled(list(held.values()), now)
-    assert fresh.same_as(table)
+        engine.apply(delta)
+    compiler, now, braked, carrier = story.compiler, story.now, story.braked, story.carrier
+    held = list(story.held.values())
+    anew = compiled(held, now, braked, carrier)
+    assert anew.same_as(table)
     again = Table()
     for delta in compiler.snapshot():
         again.apply(delta)
     assert again.__dict__ == table.__dict__
-    oracle = World(held.values(), now)
+    oracle = World(held, now, braked, carrier)
     for digits in PROBES:
         expected = oracle.outcome(digits)
-        assert expected == fresh.outcome(digits), digits
+        assert expected == anew.outcome(digits), digits
         assert expected == table.outcome(digits), digits
-    assert fresh_problems(held.values(), now) == compiler.problems()
-
-
-def fresh_problems(world: Any, now: datetime) -> Any:
-    compiler = Compiler()
-    list(compiler.load(world, now))
-    return compiler.problems()
+    other = fresh(braked, carrier)
+    list(other.load(held, now))
+    assert other.problems() == compiler.problems()
+    for digits in PROBES[::7]:
+        assert other.explain_rules(digits) == compiler.explain_rules(digits), digits
 
 
 @settings(max_examples=100, deadline=None)
