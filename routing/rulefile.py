@@ -82,7 +82,7 @@ def default_id(order: str, scope: Mapping[str, str], plan: str | None = None) ->
             key = f"{scope['block']}.block"
         case _:
             key = f"{order}.order"
-    return key if plan is None else f"{key}.{_slug(plan)}"
+    return key if plan is None else f"{key}.{plan_slug(plan)}"
 
 
 def in_file(location: str, diversion: Diversion) -> str:
@@ -313,6 +313,6 @@ def _list_in_file(location: str, holder: Diversion | Period) -> str:
     return ""
 
 
-def _slug(text: str) -> str:
+def plan_slug(text: str) -> str:
     """Return a text in the letters of an id; two plans may come to the same, which is then told as an id used twice."""
     return "".join(char if char.isascii() and (char.isalnum() or char in "_-") else "-" for char in text)

@@ -23,6 +23,7 @@ from sipproxy.commands import (
     history,
     line,
     load,
+    plan,
     reload,
     serve,
     simulate,
@@ -61,6 +62,7 @@ app.command("events")(history.events)
 app.add_typer(line.app, name="line")
 app.command("drill")(drill.drill)
 app.add_typer(divert.app, name="divert")
+app.command("plan")(plan.plan)
 app.add_typer(guard.app, name="guard")
 app.command("log")(versions.log)
 app.command("undo")(versions.undo)

@@ -1,5 +1,6 @@
 """Fixtures of the black-box tests: services on loopback that are ended, and whose logs are shown, whatever happens."""
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterator
@@ -71,15 +72,27 @@ def gateway_port() -> int:
     return free_port()
 
 
-@pytest.fixture(scope="module")
-def service(gateway_port: int) -> Iterator[Service]:
-    """Share one loaded service among the tests of a module."""
+@contextlib.contextmanager
+def running(**options: Any) -> Iterator[Service]:
+    """Run a service without customers; ``options`` are those of `Service`."""
     path = _folder()
-    shared = Service(path)
+    service = Service(path, **options)
     try:
-        shared.start()
-        shared.load(document(gateway=gateway_port))
-        yield shared
+        yield service.start()
     finally:
-        shared.close()
+        service.close()
         shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def bare_service() -> Iterator[Service]:
+    """Share one service without customers among the tests of a module."""
+    with running() as shared:
+        yield shared
+
+
+@pytest.fixture(scope="module")
+def service(bare_service: Service, gateway_port: int) -> Service:
+    """Share one loaded service among the tests of a module."""
+    bare_service.load(document(gateway=gateway_port))
+    return bare_service

@@ -18,6 +18,7 @@ from sipproxy.operations.guard import guard
 from sipproxy.operations.history import events, history
 from sipproxy.operations.line import line
 from sipproxy.operations.load import load
+from sipproxy.operations.plan import plan
 from sipproxy.operations.reload import reload
 from sipproxy.operations.simulate import simulate
 from sipproxy.operations.status import status
@@ -43,6 +44,7 @@ def handlers(service: "Service") -> Mapping[str, Handler]:
         "drill": drill,
         "load": load,
         "divert": divert,
+        "plan": plan,
         "guard": guard,
         "log": log,
         "undo": undo,
