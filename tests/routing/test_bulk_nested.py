@@ -11,6 +11,7 @@ from routing.document import parse_document
 from routing.model import (
     Block,
     BlockScope,
+    Credential,
     Customer,
     Diversion,
     Entity,
@@ -22,6 +23,7 @@ from routing.model import (
     NumberScope,
     Order,
     OrderScope,
+    Peer,
     Period,
     RangeScope,
     Site,
@@ -39,6 +41,27 @@ _CLOCK = st.builds("{:02}:{:02}".format, st.integers(0, 23), st.integers(0, 59))
 _DATES = st.lists(st.dates(datetime(2020, 1, 1).date(), datetime(2040, 1, 1).date()), min_size=2, max_size=2).map(sorted)  # noqa: DTZ001
 _SITES = st.builds(
     Site, id=st.just("elsewhere"), address=st.text(max_size=8), region=st.none() | GROUPS, state=st.sampled_from([None, "BY"])
+)
+
+
+_CREDENTIALS = st.lists(
+    st.builds(Credential, username=st.sampled_from(["u3", "u4"]), algorithm=st.just("SHA-256"), ha1=st.just("a" * 64)), max_size=2
+).map(tuple)
+_PEERS = st.lists(
+    st.builds(
+        Peer,
+        address=st.sampled_from(["192.0.2.1:5060", "[2001:db8::1]:5060", "pbx.example.net:5060"]),
+        priority=st.integers(1, 9),
+    ),
+    min_size=1,
+    max_size=3,
+).map(tuple)
+_RANGES = st.sampled_from(
+    [
+        (),
+        (ExtensionRange(first="0", last="0"), ExtensionRange(first="01", last="01"), ExtensionRange(first="10", last="99")),
+        (ExtensionRange(first="000", last="999"),),
+    ]
 )
 
 
@@ -93,7 +116,10 @@ def worlds(draw: st.DrawFn) -> list[Entity]:
             data_line=draw(_TEXTS),
             bandwidth=draw(_TEXTS),
             plan=draw(st.none() | GROUPS),
+            active_from=draw(st.none() | st.just(datetime(2026, 2, 1, 23, tzinfo=UTC))),
+            active_until=draw(st.none() | st.just(datetime(2031, 7, 1, 22, 30, tzinfo=UTC))),
         ),
+        Order(id="P", customer="c", product="sipTrunk 2.0 Pro", site=Site(id="hamburg", address="")),
         Order(id="B", customer="c", product="sipTrunk 2.0", site=Site(id="koeln", address=draw(st.text(max_size=8)))),
         Line(
             id="a",
@@ -104,7 +130,16 @@ def worlds(draw: st.DrawFn) -> list[Entity]:
             access=draw(st.none() | GROUPS),
             profile_changes=draw(st.sampled_from([{}, {"interval_s": 30.0, "fall": 5}])),
         ),
-        Line(id="b", order="B", kind="registered", users=("u3",), request_uri="contact"),
+        Line(id="b", order="B", kind="registered", users=("u3",), credentials=draw(_CREDENTIALS), request_uri="contact"),
+        Line(id="p", order="P", kind="static", peers=draw(_PEERS), profile=draw(st.none() | st.just("gateway"))),
+        Block(id="y", order="P", line="p", base="+492214710", ranges=draw(_RANGES), move=draw(st.none() | st.just(moved))),
+        Diversion(
+            id="kept",
+            order="P",
+            scope=BlockScope(block="y"),
+            armed=draw(st.booleans()),
+            targets=(Target(number="+498999998", keep_extension=True, ring_s=draw(st.none() | st.integers(5, 180))),),
+        ),
         Block(id="x", order="A", line="a", base="+494066969", ranges=(ExtensionRange(first="000", last="999"),)),
         Number(id="n", order="A", line="a", number="+493023125010"),
         Number(
