@@ -1,6 +1,7 @@
 """A phone system of a few lines: registers with digest, answers OPTIONS and calls, and can die without a word."""
 
 import contextlib
+import queue
 import threading
 import time
 from types import TracebackType
@@ -11,6 +12,7 @@ from tests.harness.sip import Address, Endpoint, Message, final, host_port, resp
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n"
 _POLL_S = 0.05
+_ANSWER_S = 5.0
 
 
 class Phone:
@@ -33,6 +35,10 @@ class Phone:
         self.domain = domain or host_port(proxy)
         self.silent = False
         """True: packets arrive and are lost, as on a dead data line."""
+        self.ignores: set[str] = set()
+        """Methods that it does not know: such requests are taken and not answered."""
+        self.rings = True
+        """False: no 180 before the final answer."""
         self.answer_after_s = 0.0
         """Seconds of ringing."""
         self.final_status = (200, "OK")
@@ -45,10 +51,11 @@ class Phone:
         self._cseq = 0
         self._tag = token()
         self._ringing: dict[str, tuple[Message, float]] = {}
+        self._responses: queue.Queue[Message] = queue.Queue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"phone {user or port}", daemon=True)
 
-    # ---- registration, before `start` ------------------------------------------------------------------------------------
+    # ---- registration ----------------------------------------------------------------------------------------------------
 
     def register(self, expires_s: int = 600, *, contact: str = "", password: str | None = None) -> Message:
         """Register and return the last answer, whatever it is; a challenge is answered once."""
@@ -94,7 +101,18 @@ class Phone:
             from_=f"{aor};tag={self._tag}",
         )
         self.endpoint.send(request, self.proxy)
-        return self.endpoint.expect(final(request), what=f"answer to REGISTER of {self.user}")
+        what = f"answer to REGISTER of {self.user}"
+        return self._wait_for(request, what) if self._thread.is_alive() else self.endpoint.expect(final(request), what=what)
+
+    def _wait_for(self, request: Message, what: str) -> Message:
+        """Return the final answer, which the thread receives."""
+        wanted, deadline = final(request), time.monotonic() + _ANSWER_S
+        while (left := deadline - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                message = self._responses.get(timeout=left)
+                if wanted(message):
+                    return message
+        raise AssertionError(f"{what}: not received within {_ANSWER_S} s")
 
     # ---- life --------------------------------------------------------------------------------------------------------------
 
@@ -126,12 +144,16 @@ class Phone:
                 message = self.endpoint.receive(_POLL_S)
                 if message and message.method and not self.silent:
                     self.log.append(message)
-                    self._handle(message)
+                    if message.method not in self.ignores:
+                        self._handle(message)
+                elif message and message.status and not self.silent:
+                    self._responses.put(message)
                 self._answer_ringing()
 
     def _handle(self, request: Message) -> None:
         if request.method == "INVITE":
-            self._send(response(request, 180, "Ringing", ("Contact", self._contact()), tag=self._tag), request)
+            if self.rings:
+                self._send(response(request, 180, "Ringing", ("Contact", self._contact()), tag=self._tag), request)
             self._ringing[request.branch] = (request, time.monotonic() + self.answer_after_s)
         elif request.method == "CANCEL":
             self._send(response(request, 200, "OK", tag=self._tag), request)

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sipproxy.admin.client import AdminClient
+from sipproxy.config.sockets import admin_socket_of
 from tests.harness.document import REALM
 from tests.harness.ports import free_port
 from tests.harness.sip import Address
@@ -200,9 +202,16 @@ class Service:
         file.write_text(json.dumps(document), encoding="utf-8")
         self.run("load", str(file))
 
+    def status(self) -> dict[str, Any]:
+        """Return what ``sipproxy status --json`` prints; asked without starting a command, because tests ask again and again."""
+        socket = admin_socket_of(self.config_file)
+        assert socket is not None
+        found: Any = AdminClient(socket, timeout_s=30).request("status")
+        return dict(found)
+
     def lines(self) -> dict[str, dict[str, Any]]:
         """Return the state of every line by its id."""
-        return {line["line_id"]: line for line in json.loads(self.run("status", "--json"))["lines"]}
+        return {line["line_id"]: line for line in self.status()["lines"]}
 
     def wait_for_health(self, line_id: str, health: str, timeout_s: float = 10.0) -> dict[str, Any]:
         """Wait until a line has that effective health; return its state."""
