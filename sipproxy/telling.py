@@ -1,7 +1,7 @@
 """Events in one English line each, for people who read a history."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from registrar_watch.places import Language, place_words
 from sipproxy.operations.status import cause_text
 
 Record = Mapping[str, Any]
+_NAMED = 20
 _WISHES = {
     "enabled": "calls go by what is observed",
     "drained": "drained: no new calls to the line",
@@ -74,6 +75,12 @@ def _diversion(record: Record, language: Language) -> str:
     return f"calls are no longer diverted: {record['why']}; {record['diverted']} diverted in {lasting(record['duration_ms'])}"
 
 
+def first_of(names: Sequence[str]) -> str:
+    """Return the first names of a list, and how many more there are: a line may have thousands of rules."""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
 def _drill(record: Record, _: Language) -> str:
     note = f" ({record['note']})" if record["note"] else ""
     if record["change"] == "ended":
@@ -82,7 +89,7 @@ def _drill(record: Record, _: Language) -> str:
     bare = f"; not armed: {', '.join(record['unarmed'])}" if record["unarmed"] else ""
     more = record["unarmed_count"] - len(record["unarmed"])
     bare += f" and {more} more" if more > 0 else ""
-    armed = ", ".join(record["armed"])
+    armed = first_of(record["armed"])
     return f"drill {record['change']} by {record['by'] or '?'} until {clock(record['until_unix_ms'])}{note}; armed: {armed}{bare}"
 
 

@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 
 from sipproxy.commands.output import AsJson, ConfigFile, SocketPath, connect, output, print_json
-from sipproxy.telling import clock
+from sipproxy.telling import clock, first_of
 
 _WORDS = ("report", "end")
 
@@ -67,7 +67,7 @@ def _report(result: dict[str, Any]) -> None:
     output.print(f"  began     {clock(result['began_unix_ms'])}, until {clock(result['until_unix_ms'])}")
     ended = f"{clock(result['ended_unix_ms'])} by {result['ended_by'] or '?'}" if result["ended_unix_ms"] else "not yet"
     output.print(f"  ended     {escape(ended)}")
-    output.print(f"  armed     {escape(', '.join(result['armed']) or 'nothing')}", soft_wrap=True)
+    output.print(f"  armed     {escape(first_of(result['armed']) or 'nothing')}", soft_wrap=True)
     if result["unarmed"]:
         more = result["unarmed_count"] - len(result["unarmed"])
         bare = ", ".join(result["unarmed"]) + (f" and {more} more" if more else "")
