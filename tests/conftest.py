@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.harness.document import document
 from tests.harness.ports import free_port
@@ -15,6 +16,10 @@ from tests.harness.service import Service
 
 StartService = Callable[..., Service]
 _LOG_TAIL = 8000
+
+# How long an example takes says something of the machine, and nothing of what is tested.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -94,7 +94,7 @@ async def test_drained_says_no_when_the_store_stays_away(disk: Disk, keeper: Kee
 
 
 @given(st.lists(st.one_of(st.booleans(), st.tuples(st.sampled_from("abc"), st.one_of(st.none(), st.integers())))))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_store_ends_with_the_last_value_of_each_key(steps: list[bool | tuple[str, int | None]]) -> None:
     async def play() -> tuple[dict[str, int], dict[str, int]]:
         disk = Disk()

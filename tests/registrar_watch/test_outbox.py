@@ -100,7 +100,7 @@ async def test_what_has_no_room_is_counted_and_told_in_its_place(store: Store) -
 
 
 @given(st.lists(st.sampled_from(["put", "put", "put", "away", "back", "half", "turn"]), max_size=60))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_whatever_the_store_does_order_holds_and_each_event_is_there_or_counted(steps: list[str]) -> None:
     async def play() -> None:
         store = Store()

@@ -60,7 +60,7 @@ def test_ranges_become_the_fewest_prefixes(first: str, last: str, prefixes: list
     assert decompose(first, last) == prefixes
 
 
-@settings(deadline=None, max_examples=50)  # the machine may be busy; ten thousand numbers each are enough
+@settings(max_examples=50)  # ten thousand numbers each
 @given(st.integers(1, 4), st.data())
 def test_the_prefixes_of_a_range_stand_for_exactly_its_extensions(width: int, data: st.DataObject) -> None:
     low = data.draw(st.integers(0, 10**width - 1))
@@ -79,7 +79,6 @@ CLAIMS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(CLAIMS, CLAIMS)
 def test_the_prefix_table_gives_each_number_to_the_longest_claim_that_admits_it(
     first: list[tuple[str, int, bool, str]], second: list[tuple[str, int, bool, str]]

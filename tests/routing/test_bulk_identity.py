@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.bulk.cells import guarded, joined, optional, optional_text, plain, split
@@ -31,7 +31,7 @@ def _sorted(entities: list[Entity]) -> list[str]:
     return sorted(f"{type(entity).__name__} {entity.model_dump_json()}" for entity in entities)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(ENTITIES, max_size=8))
 def test_tables_are_read_back_as_they_were(entities: list[Entity]) -> None:
     entities = [entity for entity in entities if _fits(entity, entities)]
@@ -41,7 +41,7 @@ def test_tables_are_read_back_as_they_were(entities: list[Entity]) -> None:
     assert _sorted([entity for _, entity in reading.placed]) == _sorted(entities)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(ENTITIES, max_size=8))
 def test_json_lines_are_read_back_as_they_were(entities: list[Entity]) -> None:
     reading = Reading({}, "realm")
@@ -50,7 +50,7 @@ def test_json_lines_are_read_back_as_they_were(entities: list[Entity]) -> None:
     assert [entity for _, entity in reading.placed] == entities
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(ENTITIES, max_size=4))
 def test_an_export_without_secrets_leaves_the_stored_ones_alone(entities: list[Entity]) -> None:
     known = {(type(entity).__name__.lower(), entity.id): entity for entity in entities}

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.bulk.nested import nested
@@ -154,7 +154,7 @@ def worlds(draw: st.DrawFn) -> list[Entity]:
     ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(worlds())
 def test_a_load_file_is_read_back_as_it_was(entities: list[Entity]) -> None:
     document = json.loads(json.dumps(nested(entities)))

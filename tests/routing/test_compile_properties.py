@@ -40,7 +40,7 @@ def fresh(braked: Mapping[str, str] = NONE, carrier: CarrierPolicy = NATIONAL) -
     return compiler
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(worlds(), NOWS, BRAKES, CARRIERS)
 def test_a_full_load_is_what_the_naive_reading_says(
     world: list[Entity], now: datetime, braked: dict[str, str], carrier: CarrierPolicy
@@ -100,7 +100,7 @@ class Story:
                 return self.compiler.change([(KIND_OF[type(item)], item.id, item) for item in step], self.now)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(worlds(), NOWS, STEPS)
 def test_deltas_add_up_to_a_fresh_compilation(world: list[Entity], now: datetime, steps: list[Any]) -> None:
     story = Story({(KIND_OF[type(item)], item.id): item for item in world}, now)
@@ -133,7 +133,7 @@ def test_deltas_add_up_to_a_fresh_compilation(world: list[Entity], now: datetime
         assert other.explain_rules(digits) == compiler.explain_rules(digits), digits
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(worlds(), NOWS, NOWS)
 def test_nothing_changes_before_the_next_instant_that_was_named(world: list[Entity], now: datetime, later: datetime) -> None:
     compiler = Compiler()
@@ -147,7 +147,7 @@ def test_nothing_changes_before_the_next_instant_that_was_named(world: list[Enti
     assert compiler.next_change_at(later) == at
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(worlds(), NOWS)
 def test_the_engine_finds_the_same_line_and_rule_as_the_oracle(world: list[Entity], now: datetime) -> None:
     compiler = Compiler()

@@ -39,7 +39,7 @@ def directory(world: list[Entity], now: datetime) -> Directory:
     return held
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(worlds(), NOWS, st.lists(NOWS, min_size=1, max_size=4))
 def test_a_directory_that_was_moved_on_answers_like_a_fresh_one(world: list[Entity], now: datetime, way: list[datetime]) -> None:
     sound = world_of(world)
@@ -97,7 +97,7 @@ def dated_worlds(draw: st.DrawFn) -> list[Entity]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(dated_worlds(), NOWS)
 def test_no_fault_of_a_later_instant_is_missed_by_looking_only_at_what_it_touches(world: list[Entity], now: datetime) -> None:
     rules = [(entity.id, entity) for entity in world if isinstance(entity, Diversion)]

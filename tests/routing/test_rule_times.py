@@ -390,7 +390,7 @@ RULES = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(RULES, INSTANTS, st.lists(st.one_of(INSTANTS, PLANS), max_size=8))
 def test_wherever_the_clock_goes_and_whatever_plan_is_on_the_table_is_what_a_naive_reading_says(
     rules: list[Diversion], start: datetime, steps: list[datetime | str | None]

@@ -184,7 +184,7 @@ STARTS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(periods(), min_size=1, max_size=3), STATES, STARTS)
 def test_the_next_change_is_that_of_a_scan_minute_by_minute(rule: list[Period], state: State | None, start: datetime) -> None:
     """A day and a half on from any instant; whole minutes, for periods have no seconds."""

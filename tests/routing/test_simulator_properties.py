@@ -63,7 +63,7 @@ class Whole:
         return decision, status, reason, *names, in_force, numbers, left_out
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(WORLDS, NOWS, NOWS, FAULT, st.lists(st.sampled_from(PROBES), min_size=1, max_size=12))
 def test_a_number_is_answered_as_by_the_table_of_the_whole_domain(
     world: list[Entity], held_at: datetime, at: datetime, fault: FaultName, probes: list[str]
@@ -86,7 +86,7 @@ def test_a_number_is_answered_as_by_the_table_of_the_whole_domain(
         ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(WORLDS, NOWS, NOWS, FAULT, st.sampled_from(["a", "b", "c"]))
 def test_an_order_is_counted_as_if_each_number_was_asked(
     world: list[Entity], held_at: datetime, at: datetime, fault: FaultName, order: str

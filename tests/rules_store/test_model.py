@@ -64,7 +64,7 @@ def test_the_store_behaves_like_a_dict(server_binary: Path, tmp_path: Path) -> N
         connection = StoreConnection(chosen)
         runner.run(connection.open())
 
-        @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
         @given(OPERATIONS)
         def check(operations: list[list[tuple[str, str, str, str]]]) -> None:
             runner.run(compare(connection, operations))

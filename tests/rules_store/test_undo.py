@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.model import KINDS, Credential, Entity, Line, Number
@@ -279,7 +279,7 @@ def test_undo_after_change_is_the_identity(server_binary: Path, tmp_path: Path) 
         connection = StoreConnection(chosen)
         runner.run(connection.open())
 
-        @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=40)
         @given(GROUPS)
         def check(groups: list[tuple[list[Write], bool]]) -> None:
             runner.run(there_and_back(connection, groups))
