@@ -304,6 +304,7 @@ def test_a_process_has_a_wall_clock_that_jumps_and_another_that_does_not(lab: La
             wall, steady, text = process.stdout.readline().split()
             return float(wall), float(steady), datetime.fromisoformat(text)
 
+        ask()  # it runs, so its libraries are loaded
         assert lab.clock.used_by([process.pid, os.getpid()]) == 1
         for seconds in (0, 3600, -7200.5, 0):
             lab.clock.jump(seconds)
