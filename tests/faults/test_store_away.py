@@ -264,7 +264,7 @@ def test_full_disk_refuses_clearly_and_loses_nothing_acknowledged(start_service:
     program = shutil.which("valkey-server") or shutil.which("redis-server")
     assert program, "this test needs valkey-server or redis-server"
     server = folder / "server"
-    server.write_text(f"#!/bin/bash\ntrap '' XFSZ\nulimit -S -f 96\nexec {program} \"$@\"\n")
+    server.write_text(f"#!/bin/bash\ntrap '' XFSZ\nulimit -S -f 256\nexec {program} \"$@\"\n")
     server.chmod(0o755)
     service = start_service(changes={"store": {"server_binary": str(server), "timeout_s": 2}})
     trunk = Phone(proxy=service.address, user=TRUNK.user, password=TRUNK.password)
