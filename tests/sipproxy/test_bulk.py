@@ -366,9 +366,9 @@ def test_ctrl_c_changes_nothing_and_leaves_nothing_running(tmp_path: Path) -> No
     with (tmp_path / "all.jsonl").open("wb") as out:
         for entity in export_of.entities():
             out.write(json.dumps({"kind": KIND_OF[type(entity)], **_fields(entity)}).encode() + b"\n")
-    process = subprocess.Popen(
-        _argv("import", "all.jsonl", "--yes"), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    # A shell has its background jobs ignore ctrl-C, and children inherit that.
+    command_line = ["env", "--default-signal=INT", *_argv("import", "all.jsonl", "--yes")]
+    process = subprocess.Popen(command_line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     deadline = time.monotonic() + 60
     while not (tmp_path / "data" / "store").is_dir() and time.monotonic() < deadline:
         time.sleep(0.05)  # until it is at work: what it does is seen from outside only
