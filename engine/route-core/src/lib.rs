@@ -18,12 +18,12 @@ mod digits;
 mod plan;
 mod reason;
 mod table;
+mod targets;
 mod trace;
 mod verdict;
 
 pub use decision::{
-    AnswerTimer, Decision, InterconnectFlags, LineView, NoDiversion, NotFound, Obstacle, decide,
-    judged_targets, usable_targets,
+    AnswerTimer, Decision, InterconnectFlags, LineView, NoDiversion, NotFound, decide,
 };
 pub use digits::{Digits, DigitsFault};
 pub use plan::{NumberFault, NumberPlan};
@@ -33,6 +33,7 @@ pub use table::{
     LineKind, LineSlot, LineSpec, Match, MatchedBy, NOT_LIVE, Peer, PrefixEntry, RequestUri,
     RouteTable, Rule, RuleSlot, RuleSpec, Target, TargetList, TargetSpec,
 };
+pub use targets::{Obstacle, judged_targets, usable_targets};
 pub use trace::{NoTrace, Recording, Step, Trace};
 pub use verdict::{
     CallOutcome, Cause, Change, Class, Evidence, FaultPlace, Health, Known, LineVerdict,
